@@ -1,0 +1,46 @@
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: install run format check test cover bench image image-test clean
+
+install: .venv/installed
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+.venv/developing: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[test,check]'
+	touch $@
+
+run: install
+	$(BIN)/cors-anywhere $(ARGS)
+
+format: .venv/developing
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+check: .venv/developing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Tests skip what they lack, so a missing command is told and not fatal.
+test: .venv/developing
+	-tools/need unshare=util-linux ip=iproute2 chromium
+	$(BIN)/pytest $(ARGS)
+cover: .venv/developing
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: install
+	tools/need nginx wrk go=golang node=nodejs npm openssl taskset=util-linux
+	$(BIN)/python benchmarks/run.py $(ARGS)
+image:
+	docker build --tag cors-anywhere $(ARGS) .
+image-test: install
+	tools/need buildah debootstrap
+	$(BIN)/python tools/image_test.py
+clean:
+	rm -rf .venv build dist *.egg-info

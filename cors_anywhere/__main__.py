@@ -1,0 +1,8 @@
+"""`python -m cors_anywhere`."""
+
+import sys
+
+from cors_anywhere.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The CORS fields of every reply: of a preflight, of the proxy's own replies, of a target's reply.
+
+Owns: the names and values of the `Access-Control-*` response fields (Fetch Standard, "CORS
+protocol"), and the `Vary` that goes with a reply that depends on the origin.
+Must not know: who is allowed (origins, policy), nor which of a target's fields pass (rewrite).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from cors_anywhere.messages import Fields
+
+ALLOW_ORIGIN: Final = "access-control-allow-origin"
+EXPOSE_HEADERS: Final = "access-control-expose-headers"
+
+# What a preflight may have echoed. Browsers stay far below; the bounds keep an attacker from
+# having the proxy hand back a large reply to a large request for nothing.
+_MAX_METHOD: Final = 64  # octets
+_MAX_HEADERS: Final = 8192  # octets
+
+is_token: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110 section 5.6.2
+
+_ANY_ORIGIN: Final = (ALLOW_ORIGIN, "*")
+
+
+def allow_origin() -> tuple[str, str]:
+    """The field that lets a page read the reply: the one place that decides its value.
+
+    Always `*`: no reply carries credentials, so there is no reason to echo an origin.
+    """
+    return _ANY_ORIGIN
+
+
+def preflight_fields(
+    request_method: str | None, request_headers: str | None, *, max_age: int, allow: bool
+) -> list[tuple[str, str]]:
+    """The fields that answer a preflight.
+
+    `request_method` and `request_headers` are the values of `Access-Control-Request-Method` and
+    `-Headers`, echoed as they are when they are valid (a token; a list of tokens) and of sane
+    length, otherwise left unanswered, so that the browser refuses. `max_age` is in seconds, sent
+    when above 0. Without `allow` the reply has no `access-control-allow-origin`.
+    """
+    fields = [allow_origin()] if allow else []
+    if request_method and len(request_method) <= _MAX_METHOD and is_token(request_method):
+        fields.append(("access-control-allow-methods", request_method))
+    if request_headers and len(request_headers) <= _MAX_HEADERS and _is_list(request_headers):
+        fields.append(("access-control-allow-headers", request_headers))
+    if max_age > 0:
+        fields.append(("access-control-max-age", str(max_age)))
+    if allow:
+        fields.append((EXPOSE_HEADERS, ",".join([name for name, _ in fields])))
+    return fields
+
+
+def own_reply_fields(names: Iterable[str]) -> list[tuple[str, str]]:
+    """The fields of a reply that the proxy itself makes, whose other fields are `names`."""
+    # Never empty: some clients take an empty field value for a malformed one.
+    exposed = ",".join(_distinct(names)) or ALLOW_ORIGIN
+    return [allow_origin(), (EXPOSE_HEADERS, exposed)]
+
+
+def reply_fields(names: Iterable[str], hops: int) -> list[tuple[str, str]]:
+    """The fields of a proxied reply.
+
+    `names` are those of the target's fields, in order; `hops` is how many redirects were followed,
+    each of which has a field of its own to expose.
+    """
+    exposed = _distinct(names)
+    exposed += ("x-final-url", "x-request-url")
+    if hops:
+        exposed += [redirect_name(number) for number in range(1, hops + 1)]
+    return [allow_origin(), (EXPOSE_HEADERS, ",".join(exposed))]
+
+
+def redirect_name(number: int) -> str:
+    """The name of the field that reports the redirect of this number, counted from 1."""
+    return f"x-cors-redirect-{number}"
+
+
+def vary_on_origin(fields: Fields) -> Sequence[tuple[str, str]]:
+    """The same fields, saying in `Vary` that the reply depends on the origin (RFC 9110 s. 12.5.5).
+
+    Needed wherever another origin would have got another reply, else a cache mixes them up.
+    """
+    known = [value for name, value in fields if name.lower() == "vary"]
+    listed = {item.strip(" \t").lower() for value in known for item in value.split(",")}
+    if "*" in listed or "origin" in listed:
+        return fields
+    merged = ", ".join([value for value in known if value.strip(" \t,")] + ["origin"])
+    return [field for field in fields if field[0].lower() != "vary"] + [("vary", merged)]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """The names in lower case, in order, each once."""
+    return list(dict.fromkeys([name.lower() for name in names]))
+
+
+def _is_list(value: str) -> bool:
+    """Whether this is a list of tokens; empty elements are tolerated (RFC 9110 section 5.6.1.2)."""
+    names = [name for item in value.split(",") if (name := item.strip(" \t"))]
+    return bool(names) and all(map(is_token, names))

@@ -1,0 +1,177 @@
+"""The way to targets: the only place that opens connections.
+
+Owns: which connection serves an exchange, and the one retry of a connection that had died in the
+pool. Must not know: who asked, or what becomes of the reply. It implements the protocol that
+`relay` declares.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Hashable
+
+from cors_anywhere.addresses import Guard
+from cors_anywhere.egress.connect import Connector
+from cors_anywhere.egress.own import OwnAddresses
+from cors_anywhere.egress.pool import Pool
+from cors_anywhere.egress.resolver import CachingResolver, Resolver
+from cors_anywhere.errors import ConnectionTerminated
+from cors_anywhere.http1.client import Limits, TargetConnection
+from cors_anywhere.messages import CHUNKED, Fields, Plan, ReplyHead
+from cors_anywhere.outbound import OutboundProxy
+from cors_anywhere.policy import networks
+from cors_anywhere.settings import Settings
+from cors_anywhere.target import Target
+
+__all__ = ["DirectEgress", "OwnAddresses"]
+
+_IDEMPOTENT = frozenset(  # RFC 9110 section 9.2.2, and the safe methods of WebDAV
+    ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH")
+)
+
+ChooseProxy = Callable[[Target], Awaitable[OutboundProxy | None]]
+
+
+class DirectEgress:
+    """Opens exchanges with targets, over pooled connections.
+
+    `choose_proxy` replaces the settings' choice of an outbound proxy.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        own: OwnAddresses | None = None,
+        resolver: Resolver | None = None,
+        choose_proxy: ChooseProxy | None = None,
+    ) -> None:
+        self._resolver = resolver or CachingResolver(timeout=settings.connect_timeout)
+        self._proxies = settings.outbound_proxies()
+        self._choose_proxy = choose_proxy
+        self._pool = Pool()
+        self.own = own or OwnAddresses()
+        self._connector = Connector(
+            guard=Guard(
+                networks(settings.allow_networks), networks(settings.deny_networks), settings.nat64
+            ),
+            resolver=self._resolver,
+            tls=tls_context(settings),
+            is_own=self.own.has,
+            limits=Limits(
+                settings.max_header_bytes, settings.head_timeout, settings.idle_timeout
+            ),
+            timeout=settings.connect_timeout,
+        )
+
+    async def open(self, plan: Plan, length: int) -> PooledExchange:
+        """Sends the head of the plan's request; `length` is its body's. Raises ProxyError."""
+        target = plan.target
+        if self._choose_proxy is not None:
+            proxy = await self._choose_proxy(target)
+        else:
+            proxy = self._proxies.choose(target)
+        key = (target.scheme, target.host, target.port, proxy)
+        connection = self._pool.take(key)
+        if connection is None:
+            connection = await self._connector.connect(plan, proxy)
+        exchange = PooledExchange(self, key, plan, proxy, length, connection)
+        exchange.send_head()
+        return exchange
+
+    async def fresh(self, plan: Plan, proxy: OutboundProxy | None) -> TargetConnection:
+        """A new connection, whatever the pool holds."""
+        return await self._connector.connect(plan, proxy)
+
+    def release(self, key: Hashable, connection: TargetConnection) -> None:
+        """Takes a connection back after its exchange."""
+        if connection.reusable:
+            self._pool.put(key, connection)
+        else:
+            connection.abort()
+
+    async def close(self) -> None:
+        """Ends idle connections and pending look-ups."""
+        self._pool.close()
+        if isinstance(self._resolver, CachingResolver):
+            await self._resolver.close()
+
+
+class PooledExchange:
+    """One exchange over a connection of the pool."""
+
+    def __init__(
+        self,
+        egress: DirectEgress,
+        key: Hashable,
+        plan: Plan,
+        proxy: OutboundProxy | None,
+        length: int,
+        connection: TargetConnection,
+    ) -> None:
+        self._egress = egress
+        self._key = key
+        self._plan = plan
+        self._proxy = proxy
+        self._length = length
+        self._connection = connection
+        self._released = False
+        self.send = connection.send
+        self.read = connection.read
+        self.end_request = connection.end_request
+        self.fail = connection.fail
+
+    def send_head(self) -> None:
+        """Begins."""
+        plan = self._plan
+        path, fields = plan.target.path, plan.fields
+        if self._proxy is not None and plan.target.scheme == "http":
+            path, fields = plan.target.url, _with_authorization(fields, self._proxy)
+        self._connection.send_head(plan.method, path, fields, self._length)
+
+    async def reply(self) -> ReplyHead:
+        """The reply's head. A connection that had died in the pool is replaced once."""
+        try:
+            head = await self._connection.reply()
+        except ConnectionTerminated:
+            if not self._may_retry():
+                raise
+            self._connection = await self._egress.fresh(self._plan, self._proxy)
+            self.read = self._connection.read
+            self.send_head()
+            head = await self._connection.reply()
+        length = head.length if self._plan.method != "HEAD" else 0
+        return ReplyHead(head.status, head.reason, head.fields, max(length, CHUNKED))
+
+    def _may_retry(self) -> bool:
+        connection = self._connection
+        return (
+            connection.exchanges > 1
+            and not connection.answered
+            and self._length == 0
+            and self._plan.method in _IDEMPOTENT
+        )
+
+    def release(self) -> None:
+        """Ends the exchange; the connection goes back or is aborted."""
+        if not self._released:
+            self._released = True
+            self._egress.release(self._key, self._connection)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """How the targets' TLS is verified. Raises OSError for a CA file that cannot be read."""
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    if settings.insecure_targets:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _with_authorization(fields: Fields, proxy: OutboundProxy) -> Fields:
+    if proxy.authorization is None:
+        return fields
+    return [*fields, ("Proxy-Authorization", proxy.authorization)]
+
+

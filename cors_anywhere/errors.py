@@ -1,0 +1,250 @@
+"""The ways a request can fail, each with the reply it causes.
+
+Owns: which status, reason phrase, RFC 9209 error type and public sentence belong to a failure.
+Must not know: sockets, parsers, or how a reply is written. Other modules translate foreign
+exceptions into these once, at their boundary, and keep the cause.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ProxyError(Exception):
+    """A failure that has a reply of its own.
+
+    ``detail`` is the public sentence, the body of that reply; it must never hold an address that a
+    name resolved to. ``log_detail`` is for the operator's log only. ``hint`` names the option
+    that would change the outcome; it is shown to both.
+    """
+
+    status: ClassVar[int] = 500
+    reason: ClassVar[str] = "Internal Server Error"
+    error: ClassVar[str | None] = "proxy_internal_error"  # RFC 9209 section 2.3
+    sentence: ClassVar[str] = "The proxy failed."
+
+    def __init__(self, detail: str = "", *, hint: str = "", log_detail: str = "") -> None:
+        self.detail = detail or self.sentence
+        self.hint = hint
+        self.log_detail = log_detail
+        super().__init__(self.detail)
+
+
+# --- the URL after the first slash -----------------------------------------------------------
+
+
+class NoTarget(ProxyError):
+    """The path names no URL at all: the help page answers it."""
+
+    status, reason, error = 200, "OK", None
+    sentence = "No target URL was given."
+
+
+class TargetError(ProxyError):
+    """The path names something that cannot be a target."""
+
+    status, reason, error = 400, "Bad Request", "http_request_error"
+    sentence = "The target URL is invalid."
+
+
+class InvalidHost(TargetError):
+    status, reason = 404, "Invalid host"
+
+
+class InvalidPort(TargetError):
+    reason = "Invalid port"
+
+
+class MissingSlash(TargetError):
+    reason = "Missing slash"
+    sentence = "The URL is invalid: two slashes are needed after the http(s):."
+
+
+class InvalidTarget(TargetError):
+    """Userinfo, a backslash, an ambiguous numeric host and the like (promises, part A)."""
+
+    reason = "Invalid target"
+
+
+# --- refusals --------------------------------------------------------------------------------
+
+
+class Refused(ProxyError):
+    """The operator's rules forbid this request."""
+
+    status, reason, error = 403, "Forbidden", "http_request_denied"
+    sentence = "The operator of this proxy does not allow this request."
+
+
+class ProhibitedTarget(Refused):
+    """The host, port or address of the target is one the proxy may not connect to."""
+
+    error = "destination_ip_prohibited"
+    sentence = "The proxy does not connect to this target."
+
+    def __init__(
+        self, detail: str = "", *, verdict: str = "", hint: str = "", log_detail: str = ""
+    ) -> None:
+        super().__init__(detail, hint=hint, log_detail=log_detail)
+        self.verdict = verdict
+
+
+class HeaderRequired(ProxyError):
+    status, reason, error = 400, "Header required", "http_request_error"
+
+
+class TooManyRequests(ProxyError):
+    status, reason, error = 429, "Too Many Requests", "http_request_denied"
+
+
+class LoopDetected(ProxyError):
+    status, reason, error = 508, "Loop Detected", "proxy_loop_detected"
+    sentence = "The request has passed through this proxy before."
+
+
+class MethodNotAllowed(ProxyError):
+    status, reason, error = 405, "Method Not Allowed", "http_request_error"
+    sentence = "The proxy does not serve this method."
+
+
+# --- the client's message --------------------------------------------------------------------
+
+
+class BadRequest(ProxyError):
+    status, reason, error = 400, "Bad Request", "http_request_error"
+    sentence = "The request is not valid HTTP/1.1."
+
+
+class RequestTimeout(BadRequest):
+    status, reason = 408, "Request Timeout"
+    sentence = "The request did not arrive in time."
+
+
+class BodyTooLarge(BadRequest):
+    status, reason = 413, "Content Too Large"
+    sentence = "The request's body is larger than this proxy accepts."
+
+
+class UrlTooLong(BadRequest):
+    status, reason = 414, "URI Too Long"
+    sentence = "The request's URL is longer than this proxy accepts."
+
+
+class HeadTooLarge(BadRequest):
+    status, reason = 431, "Request Header Fields Too Large"
+    sentence = "The request's header fields are larger than this proxy accepts."
+
+
+class ExpectationFailed(BadRequest):
+    status, reason = 417, "Expectation Failed"
+    sentence = "The only expectation this proxy meets is 100-continue."
+
+
+class VersionNotSupported(BadRequest):
+    status, reason = 505, "HTTP Version Not Supported"
+    sentence = "This proxy speaks HTTP/1.0 and HTTP/1.1."
+
+
+# --- the target ------------------------------------------------------------------------------
+
+
+class GatewayError(ProxyError):
+    """The target, or the way to it, failed."""
+
+    status, reason, error = 502, "Bad Gateway", "http_protocol_error"
+    sentence = "The target sent a reply that is not valid HTTP."
+
+
+class DnsError(GatewayError):
+    error = "dns_error"
+    sentence = "The target's name could not be resolved."
+
+
+class ConnectionRefused(GatewayError):
+    error = "connection_refused"
+    sentence = "The target refused the connection."
+
+
+class ConnectionTerminated(GatewayError):
+    error = "connection_terminated"
+    sentence = "The target closed the connection before its reply was complete."
+
+
+class Unroutable(GatewayError):
+    error = "destination_ip_unroutable"
+    sentence = "There is no route to the target."
+
+
+class TlsProtocolError(GatewayError):
+    error = "tls_protocol_error"
+    sentence = "The TLS handshake with the target failed."
+
+
+class TlsCertificateError(GatewayError):
+    error = "tls_certificate_error"
+    sentence = "The target's TLS certificate could not be verified."
+
+
+class ResponseHeadTooLarge(GatewayError):
+    error = "http_response_header_section_size"
+    sentence = "The header section of the target's reply is too large."
+
+
+class ResponseBodyTooLarge(GatewayError):
+    error = "http_response_body_size"
+    sentence = "The target's reply is larger than this proxy passes on."
+
+
+class ResponseIncomplete(GatewayError):
+    error = "http_response_incomplete"
+    sentence = "The target's reply was cut off."
+
+
+class TransferCodingError(GatewayError):
+    error = "http_response_transfer_coding"
+    sentence = "The framing of the target's reply is broken."
+
+
+class UpgradeFailed(GatewayError):
+    error = "http_upgrade_failed"
+    sentence = "The target switched protocols without being asked to."
+
+
+class ProxyAuthenticationDemanded(GatewayError):
+    error = "http_protocol_error"
+    sentence = "The target asked this proxy to authenticate itself."
+
+
+class OutboundProxyError(GatewayError):
+    error = "destination_unavailable"
+    sentence = "The outbound proxy could not reach the target."
+
+
+class Unavailable(ProxyError):
+    status, reason, error = 503, "Service Unavailable", "connection_limit_reached"
+    sentence = "The proxy has reached its limit of connections."
+
+
+class GatewayTimeout(ProxyError):
+    status, reason, error = 504, "Gateway Timeout", "connection_timeout"
+    sentence = "The connection to the target was not made in time."
+
+
+class DnsTimeout(GatewayTimeout):
+    error = "dns_timeout"
+    sentence = "The target's name was not resolved in time."
+
+
+class ResponseTimeout(GatewayTimeout):
+    error = "http_response_timeout"
+    sentence = "The target did not answer in time."
+
+
+class ReadTimeout(GatewayTimeout):
+    error = "connection_read_timeout"
+    sentence = "The target stopped sending in the middle of its reply."
+
+
+class WriteTimeout(GatewayTimeout):
+    error = "connection_write_timeout"
+    sentence = "The target stopped reading in the middle of the request."

@@ -1,0 +1,95 @@
+"""The proxy as a handler of any Tornado application.
+
+Owns: what a `RequestHandler` must be told so that the relay has the connection to itself. Must not
+know: what the relay does with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Container
+from typing import Any
+from urllib.parse import unquote
+
+from tornado import httputil
+from tornado.web import RequestHandler, stream_request_body
+
+from cors_anywhere.http1.fields import pairs_of
+from cors_anywhere.web import ConnectionClient, CorsProxy
+
+
+class _AnyMethod(Container[str]):
+    def __contains__(self, method: object) -> bool:
+        return True
+
+
+@stream_request_body
+class CorsProxyHandler(RequestHandler):
+    """Serves a `CorsProxy` at the path that is matched before the last group:
+
+    `Application([(r"/proxy/(.*)", CorsProxyHandler, {"proxy": CorsProxy()})])`
+
+    The application's cross-site checks do not apply: the proxy decides whom it serves.
+    """
+
+    SUPPORTED_METHODS = _AnyMethod()  # type: ignore[assignment]  # WebDAV's, and whatever comes
+
+    def initialize(self, proxy: CorsProxy) -> None:
+        self._proxy = proxy
+        self._task: asyncio.Task[None] | None = None
+
+    def _cross_origin_protection(self) -> None:
+        pass
+
+    def check_xsrf_cookie(self) -> None:
+        pass
+
+    def prepare(self) -> None:
+        """Starts the relay as soon as the head is here: the body streams through it."""
+        connection = self.request.connection
+        assert connection is not None and self.request.method is not None
+        uri = self.request.uri or "/"
+        base = _mounted_at(uri, self.path_args[-1] if self.path_args else "")
+        line = httputil.RequestStartLine(self.request.method, uri, self.request.version)
+        context = getattr(connection, "context", None)
+        self._client = ConnectionClient(self._proxy, connection)
+        fields = pairs_of(self.request.headers)
+        self._task = self._client.start(self._proxy.head(line, fields, context, base))
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._client.feed(chunk)
+
+    def on_connection_close(self) -> None:
+        self._client.gone()
+
+    async def _serve(self, *_: Any) -> None:
+        self._client.end()
+        self._auto_finish = False
+        assert self._task is not None
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            pass  # the client has left
+        self._finished = True
+        self._log()
+        self.on_finish()
+
+    get = head = post = put = patch = delete = options = _serve
+
+    def __getattr__(self, name: str) -> Any:
+        # Tornado looks a method's handler up by the method's name in lower case.
+        if name == (self.__dict__.get("request") and self.request.method or "").lower():
+            return self._serve
+        raise AttributeError(name)
+
+
+def _mounted_at(uri: str, captured: str) -> str:
+    """The path before the target in `uri`, without its final slash: Tornado hands over only the
+    decoded target, and every octet counts."""
+    path = uri.partition("?")[0]
+    start = path.find("/")
+    while start >= 0:
+        if unquote(path[start + 1 :]) == captured:
+            return path[:start]
+        start = path.find("/", start + 1)
+    return ""

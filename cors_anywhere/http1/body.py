@@ -1,0 +1,158 @@
+"""Message bodies: octets from the wire to content, by the framing that the head announced.
+
+Owns: where a body ends (RFC 9112 sections 6 and 7). Must not know: connections, or whose body it is.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from httptools import HttpParserError, HttpRequestParser, HttpResponseParser
+
+from cors_anywhere.errors import BadRequest, ProxyError, TransferCodingError
+from cors_anywhere.http1.head import UNTIL_CLOSE
+from cors_anywhere.messages import CHUNKED
+
+
+class Body(Protocol):
+    """What is left of a body that is being read."""
+
+    done: bool
+    rest: bytes  # what came after the end, once done
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes octets from the wire, returns the content among them; raises ProxyError."""
+
+    def eof(self) -> bool:
+        """Whether the end of the connection is the end of the body."""
+
+
+class LengthBody:
+    """A body of a known number of octets."""
+
+    __slots__ = ("_left", "done", "rest")
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.done = length == 0
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        left = self._left
+        if len(data) > left:
+            self.rest = data[left:]
+            data = data[:left]
+        self._left = left = left - len(data)
+        self.done = left == 0
+        return data
+
+    def eof(self) -> bool:
+        return False
+
+
+class CloseBody:
+    """A body that lasts as long as its connection."""
+
+    __slots__ = ("done", "rest")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def eof(self) -> bool:
+        self.done = True
+        return True
+
+
+class ChunkedBody:
+    """A chunked body. Small chunks of one read are joined; extensions and trailers are dropped.
+
+    It can end only where an empty line ends: so the pieces that llhttp gets are cut there, and
+    the octets behind the body are found although llhttp does not tell where it stopped.
+
+    `max_overhead` bounds, in octets, what may come between two pieces of content: extensions and
+    trailers have no other limit.
+    """
+
+    def __init__(
+        self,
+        parser: type[HttpRequestParser] | type[HttpResponseParser],
+        error: type[ProxyError],
+        max_overhead: int,
+    ) -> None:
+        self.done = False
+        self.rest = b""
+        self._chunks: list[bytes] = []
+        self._error = error
+        self._overhead = 0
+        self._max_overhead = max_overhead
+        self._tail = b""
+        self._parser = parser(self)
+        if isinstance(self._parser, HttpResponseParser):
+            self._parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)
+            self._parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        else:
+            self._parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    def on_body(self, chunk: bytes) -> None:
+        """llhttp's callback."""
+        self._chunks.append(chunk)
+        self._overhead = 0
+
+    def on_message_complete(self) -> None:
+        """llhttp's callback."""
+        self.done = True
+
+    def feed(self, data: bytes) -> bytes:
+        start = 0
+        while start < len(data) and not self.done:
+            end = self._piece_end(data, start)
+            self._overhead += end - start
+            self._feed_piece(data[start:end] if (start or end < len(data)) else data)
+            start = end
+        self.rest = data[start:]
+        chunks, self._chunks = self._chunks, []
+        if not self.done and not chunks and self._overhead > self._max_overhead:
+            raise self._error("The chunked framing has more overhead than this proxy accepts.")
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def eof(self) -> bool:
+        return False
+
+    def _piece_end(self, data: bytes, start: int) -> int:
+        """The end of the first empty line in or across the start of data[start:]."""
+        tail, self._tail = self._tail, b""
+        if tail:
+            for need in (b"\r\n", b"\n"):
+                if (tail + need).endswith(b"\n\r\n") and data.startswith(need, start):
+                    return start + len(need)
+        end = data.find(b"\n\r\n", start)
+        if end >= 0:
+            return end + 3
+        self._tail = (tail + data[start:])[-2:]
+        return len(data)
+
+    def _feed_piece(self, piece: bytes) -> None:
+        try:
+            self._parser.feed_data(piece)
+        except HttpParserError as error:
+            raise self._error(
+                f"{self._error.sentence} ({error})", log_detail=str(error)
+            ) from error
+
+
+def request_body(length: int, max_overhead: int) -> Body:
+    """The reader for a client's body, by `ClientHead.length`."""
+    if length == CHUNKED:
+        return ChunkedBody(HttpRequestParser, BadRequest, max_overhead)
+    return LengthBody(length)
+
+
+def reply_body(length: int, max_overhead: int) -> Body:
+    """The reader for a target's body, by `TargetHead.length`."""
+    if length == CHUNKED:
+        return ChunkedBody(HttpResponseParser, TransferCodingError, max_overhead)
+    return CloseBody() if length == UNTIL_CLOSE else LengthBody(length)

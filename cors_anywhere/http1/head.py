@@ -1,0 +1,236 @@
+"""One message head: octets to values and back (RFC 9112 sections 2 to 6).
+
+Owns: the grammar of heads and the framing rules that follow from them. Must not know: sockets,
+tornado, or what a field means to the proxy.
+
+llhttp is the judge of the grammar. It is given the field lines behind a start line of our own:
+start lines are read here, so that every method token passes (llhttp has a fixed list) and
+a method never changes the framing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from httptools import (
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+    HttpResponseParser,
+)
+
+from cors_anywhere.errors import (
+    BadRequest,
+    GatewayError,
+    ProxyError,
+    TransferCodingError,
+    UrlTooLong,
+    VersionNotSupported,
+)
+from cors_anywhere.messages import CHUNKED, Fields
+
+UNTIL_CLOSE = -2
+"""The length of a reply whose end is the end of its connection (RFC 9112 section 6.3, item 8)."""
+
+
+class ClientHead(NamedTuple):
+    """A request's head and the framing that it announces."""
+
+    method: str
+    path: str
+    version: str  # "HTTP/1.1" or "HTTP/1.0"
+    fields: Fields
+    length: int  # octets, 0 without a body, or CHUNKED
+    keep_alive: bool
+    expects_continue: bool
+
+
+class TargetHead(NamedTuple):
+    """A reply's head and the framing that it announces."""
+
+    status: int
+    reason: str
+    fields: Fields
+    length: int  # octets, 0 without a body, CHUNKED or UNTIL_CLOSE
+    keep_alive: bool
+    upgrades: bool
+
+
+class _Silent:
+    """llhttp's callbacks, none of them: it only has to judge."""
+
+
+_SILENT = _Silent()
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
+_OTHER_VERSION = re.compile(_TOKEN + rb" [^ ]+ HTTP/\d\.\d")
+_STATUS_LINE = re.compile(rb"(?:HTTP/1\.([01]) (\d{3}))(?: (.*))?", re.DOTALL)
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_CONTENT_LENGTH = re.compile(r"\d{1,18}")
+_FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "expect", "upgrade"))
+
+
+def find_request_end(buffer: bytes) -> int:
+    """Where the head that starts `buffer` ends, or -1 while it is not complete.
+
+    Raises BadRequest as soon as what is there cannot become a head.
+    """
+    end = buffer.find(b"\r\n\r\n")
+    if end >= 0:
+        return end + 4
+    if _BARE_LF.search(buffer) or not _REQUEST_START.match(buffer):
+        raise BadRequest
+    return -1
+
+
+_REQUEST_START = re.compile(_TOKEN + rb"(?: |\Z)")
+
+
+def find_reply_end(buffer: bytes) -> int:
+    """Where the head that starts `buffer` ends, or -1; a bare LF may end a line here."""
+    end = buffer.find(b"\n\r\n")
+    bare = buffer.find(b"\n\n", 0, end if end >= 0 else len(buffer))
+    if bare >= 0:
+        return bare + 2
+    return end + 3 if end >= 0 else -1
+
+
+def parse_request(block: bytes, max_url: int) -> ClientHead:
+    """Parses a complete head; raises BadRequest or one of its kinds.
+
+    `max_url` is the largest request target, in octets.
+    """
+    line_end = block.index(b"\r\n")
+    line = _REQUEST_LINE.fullmatch(block, 0, line_end)
+    if line is None:
+        known = _OTHER_VERSION.fullmatch(block, 0, line_end)
+        raise VersionNotSupported if known else BadRequest("The request line is malformed.")
+    method, path, version = line.group(1, 2, 3)
+    if len(path) > max_url:
+        raise UrlTooLong
+    _judge(HttpRequestParser(_SILENT), b"POST / HTTP/1.1", block[line_end:])
+    fields, special = _split(block, line_end)
+    return ClientHead(
+        method.decode("ascii"),
+        path.decode("latin-1"),
+        version.decode("ascii"),
+        fields,
+        *_request_framing(special, version == b"HTTP/1.1"),
+    )
+
+
+def parse_reply(block: bytes) -> TargetHead:
+    """Parses a complete head; raises GatewayError or TransferCodingError."""
+    if _BARE_LF.search(block):
+        block = _BARE_LF.sub(b"\r\n", block)
+    line_end = block.index(b"\r\n")
+    line = _STATUS_LINE.fullmatch(block, 0, line_end)
+    if line is None:
+        raise GatewayError
+    status = int(line[2])
+    if not (100 <= status <= 599 or status == 999):
+        raise GatewayError(f"The target answered with the status {line[2].decode()}.")
+    rest = block[line_end:]
+    try:
+        _judge(HttpResponseParser(_SILENT), b"HTTP/1.1 200 OK", rest)
+    except BadRequest as bad:
+        merged = _merge_lengths(rest)
+        if merged is None:
+            raise GatewayError(f"{GatewayError.sentence} ({bad.log_detail})") from bad.__cause__
+        return parse_reply(block[:line_end] + merged)
+    fields, special = _split(block, line_end)
+    reason = (line[3] or b"").decode("latin-1")
+    framing = _reply_framing(special, status, version11=line[1] == b"1")
+    return TargetHead(status, reason, fields, *framing)
+
+
+def _judge(parser: HttpRequestParser | HttpResponseParser, start: bytes, rest: bytes) -> None:
+    try:
+        parser.feed_data(start + rest)
+    except HttpParserUpgrade:
+        pass  # an Upgrade field; what follows the head is not llhttp's to read here
+    except HttpParserError as error:
+        raise BadRequest(
+            f"{BadRequest.sentence} ({error})", log_detail=str(error)
+        ) from error
+
+
+def _split(block: bytes, start: int) -> tuple[Fields, dict[str, list[str]]]:
+    """The fields of a head that llhttp accepted: all of them, and those that decide framing."""
+    fields = []
+    special: dict[str, list[str]] = {}
+    for line in block[start + 2 : -4].decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(":")
+        value = value.strip(" \t")
+        fields.append((name, value))
+        if (key := name.lower()) in _FRAMING:
+            special.setdefault(key, []).append(value)
+    return ([] if fields == [("", "")] else fields), special
+
+
+def _request_framing(special: dict[str, list[str]], version11: bool) -> tuple[int, bool, bool]:
+    length = 0
+    if lengths := special.get("content-length"):
+        length = _single_length(lengths, BadRequest)
+    if codings := special.get("transfer-encoding"):
+        # RFC 9112 section 6.1: in HTTP/1.0 the framing is faulty; other codings than chunked
+        # would have to be undone here, because Transfer-Encoding is hop-by-hop.
+        if not version11 or [c.lower() for c in codings] != ["chunked"]:
+            raise BadRequest("The only transfer coding this proxy accepts is chunked.")
+        length = CHUNKED
+    expects = any(v.lower() == "100-continue" for v in special.get("expect", ()))
+    return length, _keep_alive(special, version11), expects and version11
+
+
+def _reply_framing(
+    special: dict[str, list[str]], status: int, version11: bool
+) -> tuple[int, bool, bool]:
+    keep_alive = _keep_alive(special, version11)
+    upgrades = status == 101 and "upgrade" in special
+    if status < 200 or status in (204, 304):
+        return 0, keep_alive, upgrades
+    if codings := special.get("transfer-encoding"):
+        if [c.lower() for c in codings] != ["chunked"]:
+            raise TransferCodingError("The target used a transfer coding other than chunked.")
+        return CHUNKED, keep_alive, upgrades
+    if lengths := special.get("content-length"):
+        return _single_length(lengths, GatewayError), keep_alive, upgrades
+    return UNTIL_CLOSE, False, upgrades
+
+
+def _single_length(values: list[str], error: type[ProxyError]) -> int:
+    if len(values) != 1 or not _CONTENT_LENGTH.fullmatch(values[0]):
+        raise error("The Content-Length is not valid.")
+    return int(values[0])
+
+
+def _keep_alive(special: dict[str, list[str]], version11: bool) -> bool:
+    connection = special.get("connection")
+    if connection is None:
+        return version11
+    options = {option.strip(" \t").lower() for v in connection for option in v.split(",")}
+    return "close" not in options and (version11 or "keep-alive" in options)
+
+
+_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([^\r]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+
+
+def _merge_lengths(rest: bytes) -> bytes | None:
+    """The field lines with identical repeated lengths made one (RFC 9110 section 8.6), or None."""
+    values = {
+        part.strip(b" \t") for found in _LENGTH_LINE.finditer(rest) for part in found[1].split(b",")
+    }
+    if len(values) != 1:
+        return None
+    merged = b"\r\nContent-Length: " + values.pop() + _LENGTH_LINE.sub(b"", rest)
+    return merged if merged != rest else None
+
+
+def serialise(start_line: str, fields: Fields) -> bytes:
+    """A head's octets. Raises ValueError for a field that would break out of its line."""
+    lines = [f"{name}: {value}\r\n" for name, value in fields]
+    text = f"{start_line}\r\n{''.join(lines)}\r\n"
+    if text.count("\n") != len(lines) + 2 or text.count("\r") != len(lines) + 2:
+        raise ValueError("a line break inside a header field")
+    return text.encode("latin-1")

@@ -1,0 +1,104 @@
+"""The sending half of a connection, the same on both sides of the proxy.
+
+Owns: joining small writes, backpressure, and ending a connection so that the peer cannot take it
+for a clean end. Must not know: HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+
+_HELD_BYTES = 8192
+"""Writes below this wait for the end of the event loop's turn: a head, its body and the last chunk
+leave in one system call and one segment."""
+
+_RDHUP = getattr(select, "POLLRDHUP", 0)
+
+
+class Output:
+    """Writes to a transport."""
+
+    __slots__ = ("_held", "_loop", "_ready", "_size", "_transport", "_waiter", "paused")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._held: list[bytes] = []
+        self._size = 0
+        self.paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._ready.set_result(None)
+
+    def write(self, *pieces: bytes) -> asyncio.Future[None]:
+        """Sends `pieces`, soon; the future is done when more may be written."""
+        if not self._size:
+            self._loop.call_soon(self.flush)
+        for piece in pieces:
+            self._held.append(piece)
+            self._size += len(piece)
+        if self._size >= _HELD_BYTES:
+            self.flush()
+        return self.wait()
+
+    def flush(self) -> None:
+        """Hands everything written so far to the transport."""
+        if self._size:
+            held = self._held
+            data = held[0] if len(held) == 1 else b"".join(held)
+            self._held = []
+            self._size = 0
+            if not self._transport.is_closing():
+                self._transport.write(data)
+
+    def wait(self) -> asyncio.Future[None]:
+        """A future that is done when the peer has taken enough for more to be written."""
+        if not self.paused:
+            return self._ready
+        if self._waiter is None:
+            self._waiter = self._loop.create_future()
+        return self._waiter
+
+    def pause(self) -> None:
+        """The transport's buffer is full."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """The transport's buffer has room, or the connection is gone and nobody need wait."""
+        self.paused = False
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def unsent(self) -> int:
+        """Octets that the peer has not taken from this process yet."""
+        return self._size + self._transport.get_write_buffer_size()
+
+    def reset(self) -> None:
+        """Ends the connection with RST: what was sent must not pass for all there was."""
+        self._held.clear()
+        self._size = 0
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None:
+            reset_socket(sock)
+        self._transport.abort()
+
+    def peer_is_gone(self) -> bool:
+        """Whether the peer has closed, asked of the kernel: a paused transport does not hear it."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0 or not _RDHUP:
+            return False
+        poll = select.poll()
+        poll.register(sock.fileno(), _RDHUP)
+        return bool(poll.poll(0))
+
+
+def reset_socket(sock: socket.socket) -> None:
+    """Makes the coming close of `sock` a reset."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError:
+        pass  # gone already

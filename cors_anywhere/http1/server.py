@@ -1,0 +1,415 @@
+"""The client's side of the wire: one connection, any number of requests in turn.
+
+Owns: when octets are read, what they mean as messages, how replies are framed, and the client's
+deadlines. Must not know: targets, policy, or what a reply says. It implements
+`tornado.httputil.HTTPConnection` and calls any `HTTPServerConnectionDelegate`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from tornado import httputil
+
+from cors_anywhere.errors import HeadTooLarge, ProxyError, RequestTimeout, UrlTooLong
+from cors_anywhere.http1.body import Body, LengthBody, request_body
+from cors_anywhere.http1.deadline import Deadline
+from cors_anywhere.http1.fields import WireHeaders, pairs_of
+from cors_anywhere.http1.head import ClientHead, find_request_end, parse_request, serialise
+from cors_anywhere.http1.output import Output
+from cors_anywhere.messages import Answer, Fields
+
+LINGER_SECONDS = 5.0
+"""How long the rest of a request is read and dropped after its reply (nginx: lingering_timeout)."""
+
+PIPELINE_BYTES = 65536
+"""What may wait unread behind a request; a larger burst stays in the kernel."""
+
+_NO_BODY = LengthBody(0)
+
+
+class Limits(NamedTuple):
+    """What a client may take, in octets and seconds."""
+
+    header_bytes: int = 32768
+    url_bytes: int = 16384
+    header_timeout: float = 10.0
+    idle_timeout: float = 60.0
+    stall_timeout: float = 60.0
+    body_timeout: float = 30.0
+
+
+class Context(NamedTuple):
+    """What Tornado's handlers, and the proxy, read of a connection."""
+
+    remote_ip: str
+    protocol: str
+    port: int
+
+
+class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
+    """One client connection.
+
+    `refusal` turns a failure of the client's own message into the reply for it. `open_connections`
+    is the set of those that are open; this one enters and leaves it.
+    """
+
+    def __init__(
+        self,
+        root: httputil.HTTPServerConnectionDelegate,
+        refusal: Callable[[ProxyError], Answer],
+        limits: Limits,
+        open_connections: set[ServerConnection],
+    ) -> None:
+        self._root = root
+        self._refusal = refusal
+        self._limits = limits
+        self._open_connections = open_connections
+        self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(self._loop, self._expired)
+        self._buffer = b""
+        self._head: ClientHead | None = None  # of the request that is being served
+        self._body: Body = _NO_BODY
+        self._delegate: httputil.HTTPMessageDelegate | None = None
+        self._request_ended = False  # the delegate knows that the request is complete
+        self._blocked = False  # the delegate asked to wait before more of the body
+        self._head_late = False  # the header deadline runs
+        self._gone_timer: asyncio.TimerHandle | None = None
+        self._reply_begun = self._reply_done = True
+        self._chunked = False
+        self._continue_due = False
+        self._unsent = 0  # octets, when a stall was last looked at
+        self._closing = False  # no further request is read
+        self._lingering = False
+        self._close_callback: Callable[[], None] | None = None
+        self.no_keep_alive = False
+        self.closed = False
+
+    # --- asyncio.Protocol ---------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.output = Output(self._loop, transport)
+        transport.max_size = 65536  # type: ignore[attr-defined]  # of one read, not 256 KiB
+        transport.set_write_buffer_limits(high=65536)
+        peer = transport.get_extra_info("peername")
+        here = transport.get_extra_info("sockname")
+        secure = transport.get_extra_info("ssl_object") is not None
+        self.context = Context(
+            peer[0] if peer else "", "https" if secure else "http", here[1] if here else 0
+        )
+        self._open_connections.add(self)
+        self._deadline.set(self._limits.idle_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._lingering:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._advance()
+
+    def pause_writing(self) -> None:
+        self.output.pause()
+        self._unsent = self.output.unsent()
+        self._deadline.set(self._limits.stall_timeout)
+
+    def resume_writing(self) -> None:
+        self.output.resume()
+        self._set_deadline()
+
+    def eof_received(self) -> None:
+        if self._head is not None and not self._reply_done:
+            self.abort()  # as nginx: who does not wait for the reply is gone
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.closed = True
+        self._open_connections.discard(self)
+        self._deadline.close()
+        self._forget_gone_timer()
+        self._drop_delegate()
+        self.output.resume()
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Uses what has arrived as far as it goes."""
+        try:
+            while self._buffer and not self._blocked and not self.closed:
+                if not self._body.done:
+                    self._read_body()
+                elif self._head is not None:
+                    if len(self._buffer) > PIPELINE_BYTES:
+                        self._pause_reading()
+                    return
+                elif self._lingering or not self._read_head():
+                    return
+        except ProxyError as error:
+            self._refuse(error)
+
+    def _read_head(self) -> bool:
+        buffer = self._buffer
+        if buffer[0] in b"\r\n":  # RFC 9112 section 2.2: empty lines before a request line
+            self._buffer = buffer = buffer.lstrip(b"\r\n")
+            if not buffer:
+                return False
+        end = find_request_end(buffer)
+        if (end if end >= 0 else len(buffer)) > self._limits.header_bytes:
+            first_line = buffer.find(b"\r\n", 0, self._limits.header_bytes)
+            raise HeadTooLarge if first_line >= 0 else UrlTooLong
+        if end < 0:
+            if not self._head_late:
+                self._head_late = True
+                self._deadline.set(self._limits.header_timeout)
+            return False
+        self._buffer = buffer[end:]
+        self._head_late = False
+        self._start(parse_request(buffer[:end], self._limits.url_bytes))
+        return True
+
+    def _start(self, head: ClientHead) -> None:
+        self._head = head
+        self._reply_begun = self._reply_done = self._request_ended = False
+        if head.length:
+            self._body = request_body(head.length, self._limits.header_bytes)
+            self._continue_due = head.expects_continue
+        self._set_deadline()
+        self._delegate = delegate = self._root.start_request(self, self)
+        start_line = httputil.RequestStartLine(head.method, head.path, head.version)
+        self._wait_for(delegate.headers_received(start_line, WireHeaders(head.fields)))
+        if self._body.done and not self._blocked:
+            self._end_request()
+
+    def _read_body(self) -> None:
+        content = self._body.feed(self._buffer)
+        self._continue_due = False
+        self._buffer = self._body.rest if self._body.done else b""
+        self._set_deadline()
+        if content and self._delegate is not None:
+            self._wait_for(self._delegate.data_received(content))
+        if self._body.done and not self._blocked:
+            self._end_request()
+
+    def _end_request(self) -> None:
+        self._request_ended = True
+        if self._delegate is not None:
+            self._delegate.finish()
+        elif self._reply_done:
+            self._next()
+
+    def _wait_for(self, waited: Awaitable[None] | None) -> None:
+        """Reads no further until the delegate has taken what it was given."""
+        if waited is None:
+            return
+        future = asyncio.ensure_future(waited)
+        if not future.done():
+            self._blocked = True
+            self._pause_reading()
+            self._set_deadline()
+            future.add_done_callback(self._unblock)
+
+    def _unblock(self, future: asyncio.Future[None]) -> None:
+        if not future.cancelled() and (failure := future.exception()) is not None:
+            self._loop.call_exception_handler(
+                {"message": "a request's delegate failed", "exception": failure, "protocol": self}
+            )
+            self.abort()
+        if self.closed or self.transport.is_closing():
+            return
+        self._blocked = False
+        self._resume_reading()
+        self._set_deadline()
+        if self._body.done and self._head is not None and not self._request_ended:
+            self._end_request()
+        self._advance()
+
+    def _pause_reading(self) -> None:
+        if self._gone_timer is None and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self._gone_timer = self._loop.call_later(0.5, self._look_for_peer)
+
+    def _resume_reading(self) -> None:
+        if self._gone_timer is not None:
+            self._forget_gone_timer()
+            self.transport.resume_reading()
+
+    def _look_for_peer(self) -> None:
+        if self.output.peer_is_gone():
+            self.abort()
+        else:
+            self._gone_timer = self._loop.call_later(0.5, self._look_for_peer)
+
+    def _forget_gone_timer(self) -> None:
+        if self._gone_timer is not None:
+            self._gone_timer.cancel()
+            self._gone_timer = None
+
+    def want_body(self) -> None:
+        """The delegate wants the body: tell a client that waits for leave (RFC 9110, 10.1.1)."""
+        if self._continue_due and not self._reply_begun:
+            self.output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._continue_due = False
+
+    # --- httputil.HTTPConnection ----------------------------------------------------------------
+
+    def write_headers(
+        self,
+        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> asyncio.Future[None]:
+        assert isinstance(start_line, httputil.ResponseStartLine)
+        head = self._head
+        if head is None or self._reply_begun or self.closed:
+            return self.output.wait()
+        self._reply_begun = True
+        fields = pairs_of(headers)
+        fields = [*fields, *self._framing(head, start_line.code, fields)]
+        octets = serialise(f"HTTP/1.1 {start_line.code} {start_line.reason}", fields)
+        future = self.output.write(octets)
+        return self.write(chunk) if chunk else future
+
+    def _framing(
+        self, head: ClientHead, status: int, fields: Fields
+    ) -> list[tuple[str, str]]:
+        """The fields that this connection adds to a reply (RFC 9112 section 6)."""
+        framing = []
+        framed = head.method == "HEAD" or status in (204, 304)
+        framed = framed or any(name.lower() == "content-length" for name, _ in fields)
+        self._chunked = not framed and head.version == "HTTP/1.1"
+        if self._chunked:
+            framing.append(("transfer-encoding", "chunked"))
+        to_close = not head.keep_alive or self.no_keep_alive or self._continue_due
+        if to_close or self._closing or not (framed or self._chunked):
+            self._closing = True
+            framing.append(("connection", "close"))
+        elif head.version == "HTTP/1.0":
+            framing.append(("connection", "keep-alive"))
+        return framing
+
+    def write(self, chunk: bytes) -> asyncio.Future[None]:
+        if self._reply_done or self.closed or not chunk:
+            return self.output.wait()
+        if self._chunked:
+            return self.output.write(b"%x\r\n" % len(chunk), chunk, b"\r\n")
+        return self.output.write(chunk)
+
+    def finish(self) -> None:
+        if self._reply_done or self.closed:
+            return
+        self._reply_done = True
+        if self._chunked:
+            self.output.write(b"0\r\n\r\n")
+        self.output.flush()
+        self._delegate = self._close_callback = None
+        if self._body.done and not self._blocked:
+            self._next()
+        elif self._continue_due:
+            self._linger()
+        else:  # read and drop the rest of the body, so that the reply is not lost to a reset
+            self._set_deadline()
+            self._resume_reading()
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """As Tornado's `HTTP1Connection`: called when the client leaves before the reply's end."""
+        self._close_callback = callback
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        """The request and its reply are complete: close, or go on to what was pipelined."""
+        self._head = self._delegate = None
+        self._body = _NO_BODY
+        if self._closing:
+            self._linger() if self._buffer else self.close()
+            return
+        self._set_deadline()
+        self._resume_reading()
+        if self._buffer:
+            self._loop.call_soon(self._advance)
+
+    def _set_deadline(self) -> None:
+        """The deadline that the connection's state asks for."""
+        limits = self._limits
+        if self.output.paused:
+            self._deadline.set(limits.stall_timeout)
+        elif self._lingering or (self._reply_done and self._head is not None):
+            self._deadline.set(LINGER_SECONDS)
+        elif self._head is None:
+            self._deadline.set(limits.idle_timeout)
+        elif not self._body.done and not self._blocked:
+            self._deadline.set(limits.body_timeout)
+        else:
+            self._deadline.clear()
+
+    def _expired(self) -> None:
+        if self.output.paused and self.output.unsent() < self._unsent:
+            self._unsent = self.output.unsent()  # slow, but reading
+            self._deadline.set(self._limits.stall_timeout)
+        elif self.output.paused:
+            self.abort()
+        elif self._head_late or (self._head is not None and not self._reply_begun):
+            self._refuse(RequestTimeout())
+        elif self.output.unsent() or not self._reply_done:
+            self.abort()
+        else:
+            self.close()
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answers a message that cannot be served; the connection ends with it."""
+        if self._reply_begun and self._head is not None and not self._reply_done:
+            self.abort()  # nothing may be put into a reply that has begun
+            return
+        late = self._head is not None and self._reply_done
+        self._drop_delegate()
+        self._closing = True
+        if not late:
+            answer = self._refusal(error)
+            fields = [*answer.fields, ("connection", "close")]
+            octets = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", fields)
+            self.output.write(octets, answer.body)
+        self._reply_begun = self._reply_done = True
+        self._head_late = False
+        self._linger()
+
+    def _linger(self) -> None:
+        """Says that no more will come, and drops what the client still sends.
+
+        Closing at once would make the kernel answer the unread octets with RST, and the client
+        would lose the reply (RFC 9112 section 9.6).
+        """
+        self.output.flush()
+        self._lingering = True
+        self._buffer = b""
+        self._blocked = False
+        self._resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._set_deadline()
+
+    def _drop_delegate(self) -> None:
+        delegate, self._delegate = self._delegate, None
+        callback, self._close_callback = self._close_callback, None
+        if delegate is not None and not self._request_ended:
+            delegate.on_connection_close()
+        if callback is not None:
+            callback()
+
+    def close(self) -> None:
+        """Closes once all that was written is sent, at most a stall's time from now."""
+        self.output.flush()
+        self._closing = self._lingering = True
+        self.transport.close()
+        if not self.closed:
+            self._deadline.set(self._limits.stall_timeout)
+
+    def abort(self) -> None:
+        """Ends the connection so that the client sees a failure, not an end."""
+        self._closing = True
+        self.output.reset()
+
+    def drain(self) -> None:
+        """No further request: closes now when idle, else after the reply that is under way."""
+        self._closing = True
+        if self._head is None and not self._buffer and not self._lingering:
+            self.close()

@@ -1,0 +1,99 @@
+"""The values that pass between the parts: heads, and the decisions about them.
+
+Owns: their shape. They are immutable; nobody hangs anything on another part's value.
+Must not know: how they are parsed, decided, or put on a wire.
+
+Field values are text decoded as ISO-8859-1, so that every octet survives (RFC 9110 section 5.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cors_anywhere.target import Target
+
+Fields = Sequence[tuple[str, str]]
+"""Header fields in order, repeated names repeated, names in the case in which they came."""
+
+CHUNKED = -1
+"""The length of a body whose end is marked by its framing instead of announced."""
+
+
+class RequestHead(NamedTuple):
+    """What a client asked."""
+
+    method: str
+    path: str  # the request target as received: "/https://api.example/x?y"
+    fields: Fields
+    length: int  # octets of body; 0 for none, CHUNKED when unknown
+    peer: str  # the client's address, after trusted proxies were believed
+    scheme: str  # "http" or "https": how the client reached the proxy
+    secure_port: int  # the port the client reached, for X-Forwarded-Port
+    base: str = ""  # the path under which a Tornado application mounts the proxy: "/proxy"
+
+    def get(self, name: str) -> str | None:
+        """The first value of a field, by its lower-case name."""
+        for key, value in self.fields:
+            if key.lower() == name:
+                return value
+        return None
+
+
+class ReplyHead(NamedTuple):
+    """What a target answered."""
+
+    status: int
+    reason: str
+    fields: Fields
+    length: int  # octets of body; CHUNKED when unknown
+
+
+class Hop(NamedTuple):
+    """A redirect that the proxy followed."""
+
+    status: int
+    url: str
+
+
+class Plan(NamedTuple):
+    """One fetch that policy allowed."""
+
+    target: Target
+    method: str
+    fields: Fields  # the outbound head, complete but for the framing
+    with_body: bool  # whether the client's body goes along
+    first: Target
+    hops: tuple[Hop, ...]
+    exception_only: str  # verdict of a host rule: only explicitly allowed addresses will do
+
+
+class Answer(NamedTuple):
+    """A complete reply made by the proxy itself."""
+
+    status: int
+    reason: str
+    fields: Fields
+    body: bytes
+
+
+class Metered(NamedTuple):
+    """A request that counts against a rate limit before `then` is carried out."""
+
+    key: str
+    then: Plan | Answer
+
+
+class Deliver(NamedTuple):
+    """The target's reply goes to the client under this head."""
+
+    status: int
+    reason: str
+    fields: Fields
+
+
+class Follow(NamedTuple):
+    """The target's reply was a redirect: fetch this instead."""
+
+    plan: Plan

@@ -1,0 +1,115 @@
+"""Rate limits as the operator writes them: read, ask for exemptions, explain to the page.
+
+Owns: the grammar of a rate limit and the sentences of its 429.
+Must not know: counting, clocks, or where counts are kept (limiter.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+_UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_LONGEST: Final = 366 * 86400
+"""Seconds. A longer window would outlive every process that counts it."""
+
+_LEGACY = re.compile(r"([0-9]{1,9})\s+([0-9]{1,9})(?:\s+(.*))?", re.DOTALL)
+_MODERN = re.compile(
+    r"([0-9]{1,9})\s*(?:/|per\b)\s*([0-9]{1,9})?\s*(second|minute|hour|day)s?(?:\s+(.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
+_GRAMMAR: Final = (
+    "write <max> <minutes> [hosts that are not limited, or /regex/ ...], as in"
+    " 50 3 app.example.com, or <max>/<window>, as in 50/3minutes, 10/second or 100/hour"
+)
+
+
+class RateLimit(NamedTuple):
+    """At most `amount` requests of one origin within a window of `seconds`."""
+
+    amount: int
+    seconds: int
+    per: str  # the window as its sentence names it: "minute", "3 minutes", "hour"
+    exempt_hosts: frozenset[str] = frozenset()  # lower case, "host" or "host:port"
+    exempt_patterns: tuple[re.Pattern[str], ...] = ()
+
+    @classmethod
+    def parse(cls, spec: str) -> RateLimit:
+        """Read `50 3 [exempt ...]` (the window in minutes) or `50/3minutes [exempt ...]`.
+
+        Raises ValueError with a text that names the mistake and the fix.
+        """
+        text = spec.strip()
+        if match := _LEGACY.fullmatch(text):
+            amount, multiple, exempt = match.groups()
+            unit = "minute"
+        elif match := _MODERN.fullmatch(text):
+            amount, multiple, unit, exempt = match.groups()
+        else:
+            raise ValueError(f'"{text}" is not a rate limit: {_GRAMMAR}')
+        count = int(multiple or 1)
+        seconds = _window(count, unit.lower())
+        hosts, patterns = _exemptions(exempt or "")
+        return cls(int(amount), seconds, _per(count, unit.lower()), hosts, patterns)
+
+    @property
+    def minutes(self) -> float:
+        """The window in minutes."""
+        return self.seconds / 60
+
+    def exempts(self, origin: str) -> bool:
+        """Whether requests of this origin are not counted.
+
+        Hosts and patterns are held against all of the origin but its scheme, so a port that is not
+        the scheme's own must be listed too.
+        """
+        scheme, separator, rest = origin.partition("://")
+        host = (rest if separator else scheme).lower()
+        # fullmatch: a pattern found somewhere inside the host must not exempt
+        # "example.com.evil.test". Its running time is the operator's own risk, not the page's:
+        # a pattern with nested repeats can be slow on a long Origin.
+        return host in self.exempt_hosts or any(
+            pattern.fullmatch(host) for pattern in self.exempt_patterns
+        )
+
+    def sentence(self, origin: str) -> str:
+        """The body of the 429: who sent too much, and what the limit is."""
+        return (
+            f'The origin "{origin}" has sent too many requests.\n'
+            f"The number of requests is limited to {self.amount} per {self.per}."
+        )
+
+
+def _per(count: int, unit: str) -> str:
+    return unit if count == 1 else f"{count} {unit}s"
+
+
+def _window(count: int, unit: str) -> int:
+    seconds = count * _UNITS[unit]
+    if not 1 <= seconds <= _LONGEST:
+        raise ValueError(f"a window of {count} {unit}s cannot be: give 1 second to 366 days")
+    return seconds
+
+
+def _exemptions(text: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Sort exempt entries into plain hosts and compiled patterns."""
+    hosts: set[str] = set()
+    patterns: list[re.Pattern[str]] = []
+    for entry in text.split():
+        if entry.startswith("/") or entry.endswith("/"):
+            patterns.append(_pattern(entry))
+        elif "://" in entry:
+            host = entry.partition("://")[2]
+            raise ValueError(f'"{entry}" has a scheme: write "{host}", exempt hosts have none')
+        else:
+            hosts.add(entry.lower())
+    return frozenset(hosts), tuple(patterns)
+
+
+def _pattern(entry: str) -> re.Pattern[str]:
+    if len(entry) < 3 or not (entry.startswith("/") and entry.endswith("/")):
+        raise ValueError(f'"{entry}" is neither host nor /regex/: a regex has a slash on each end')
+    try:
+        return re.compile(entry[1:-1], re.IGNORECASE)
+    except re.error as error:
+        raise ValueError(f'"{entry}" is not a regular expression: {error}') from error

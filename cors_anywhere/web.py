@@ -1,0 +1,352 @@
+"""The proxy in Tornado's terms: thin adapters over one relay.
+
+Owns: turning Tornado's messages into the values the relay works with, and back. Must not know:
+what is allowed, or how a target is reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from importlib import resources
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tornado import httputil
+from tornado.httputil import RequestStartLine, ResponseStartLine
+
+from cors_anywhere.egress import DirectEgress, OwnAddresses
+from cors_anywhere.errors import ProxyError
+from cors_anywhere.http1.fields import WireHeaders, pairs_of
+from cors_anywhere.http1.output import reset_socket
+from cors_anywhere.limiter import Limiter
+from cors_anywhere.messages import CHUNKED, Answer, Deliver, Fields, RequestHead
+from cors_anywhere.outbound import OutboundProxy
+from cors_anywhere.policy import Policy, networks
+from cors_anywhere.rates import RateLimit
+from cors_anywhere.relay import Relay
+from cors_anywhere.settings import Settings
+from cors_anywhere.target import Target
+
+if TYPE_CHECKING:
+    from cors_anywhere.egress.resolver import Resolver
+
+QUEUE_BYTES = 65536
+"""Of a request's body that may wait for the target before the client is read no further."""
+
+FirstLook = Callable[[RequestHead], Answer | None | Awaitable[Answer | None]]
+"""Sees every request but OPTIONS before anything is checked; may answer it."""
+
+ChooseProxy = Callable[[Target], OutboundProxy | None | Awaitable[OutboundProxy | None]]
+"""Which HTTP proxy carries a request to a target; None for none."""
+
+CheckRate = Callable[[str], bool | Awaitable[bool]]
+"""Whether one more request of this origin is allowed, instead of the counting of a rate limit."""
+
+
+class CorsProxy(httputil.HTTPServerConnectionDelegate):
+    """The proxy: serve it with `tornado.httpserver.HTTPServer`, or mount `CorsProxyHandler`.
+
+    The hooks may be plain or async functions. Raises SettingsError or OSError (a CA file).
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        first_look: FirstLook | None = None,
+        choose_proxy: ChooseProxy | None = None,
+        check_rate: CheckRate | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self.settings = settings = settings or Settings()
+        self.own = OwnAddresses()
+        self._trusted = TrustedProxies(settings.trusted_proxies)
+        self.policy = Policy(
+            settings, help_page=_help_page(settings), loop_token=f"cors-anywhere-{secrets.token_hex(8)}"
+        )
+        self._egress = DirectEgress(
+            settings,
+            own=self.own,
+            resolver=resolver,
+            choose_proxy=None if choose_proxy is None else _asynchronous(choose_proxy),
+        )
+        self._relay = Relay(
+            self.policy,
+            self._egress,
+            _meter(settings, check_rate),
+            first_look=None if first_look is None else _asynchronous(first_look),
+            replay_bytes=settings.replay_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            max_response_bytes=settings.max_response_bytes,
+        )
+
+    def start_request(
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        return _Message(self, request_conn)
+
+    def serve(self, client: ConnectionClient) -> asyncio.Task[None]:
+        """Starts to answer one request."""
+        return asyncio.get_running_loop().create_task(self._relay.serve(client))
+
+    def head(
+        self, line: RequestStartLine, fields: Fields, context: object, base: str = ""
+    ) -> RequestHead:
+        """The values that the relay works with."""
+        peer = getattr(context, "remote_ip", None) or ""
+        scheme = getattr(context, "protocol", None) or "http"
+        port = getattr(context, "port", None) or (443 if scheme == "https" else 80)
+        if self._trusted:
+            peer, scheme = self._trusted.believe(peer, scheme, fields)
+        return RequestHead(
+            line.method, line.path, fields, _announced_length(fields), peer, scheme, port, base
+        )
+
+    async def close(self) -> None:
+        """Ends idle connections to targets."""
+        await self._egress.close()
+
+
+class ConnectionClient:
+    """The client of one request, over any `HTTPConnection`: the relay's `Client`."""
+
+    def __init__(self, proxy: CorsProxy, connection: httputil.HTTPConnection) -> None:
+        self._proxy = proxy
+        self._connection = connection
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._ended = False
+        self._arrival: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.begun = False
+        self.done: Callable[[], None] | None = None
+
+    def start(self, head: RequestHead) -> asyncio.Task[None]:
+        """Begins to serve the request."""
+        self.head = head
+        connection: Any = self._connection  # Tornado's interface does not name this method
+        connection.set_close_callback(self.gone)
+        self._task = self._proxy.serve(self)
+        return self._task
+
+    def gone(self) -> None:
+        """The client has left: whatever is done for it stops."""
+        if self._task is not None:
+            self._task.cancel()
+
+    # --- its body -----------------------------------------------------------------------------
+
+    def feed(self, chunk: bytes) -> Awaitable[None] | None:
+        """A piece has come; what is returned is done when the next may come."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._wake()
+        if self._size <= QUEUE_BYTES or (self._task is not None and self._task.done()):
+            return None
+        self._room = asyncio.get_running_loop().create_future()
+        return self._room
+
+    def end(self) -> None:
+        """The body is complete."""
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def read(self) -> bytes:
+        """The next piece of the body, b"" at its end."""
+        want_body = getattr(self._connection, "want_body", None)
+        if want_body is not None:
+            want_body()
+        while not self._chunks:
+            if self._ended:
+                return b""
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        self._make_room()
+        return data
+
+    # --- its reply ----------------------------------------------------------------------------
+
+    def answer(self, answer: Answer) -> None:
+        """Sends a complete reply."""
+        fields = [*answer.fields, ("content-length", str(len(answer.body)))]
+        body = b"" if self.head.method == "HEAD" else answer.body
+        self._write_head(answer.status, answer.reason, fields, body)
+        self.finish()
+
+    def begin(self, deliver: Deliver, length: int) -> None:
+        """Sends a reply's head; `length` octets follow, or CHUNKED."""
+        fields = deliver.fields
+        bodiless = self.head.method == "HEAD" or deliver.status in (204, 304)
+        if length != CHUNKED and not bodiless:
+            fields = [*fields, ("content-length", str(length))]
+        self._write_head(deliver.status, deliver.reason, fields, None)
+
+    def _write_head(self, status: int, reason: str, fields: Fields, body: bytes | None) -> None:
+        self.begun = True
+        line = ResponseStartLine("HTTP/1.1", status, reason)
+        self._connection.write_headers(line, WireHeaders(fields), body)
+
+    def send(self, chunk: bytes) -> Awaitable[None]:
+        """Sends a piece of the reply; done when the client takes more."""
+        return self._connection.write(chunk)
+
+    def finish(self) -> None:
+        """The reply is complete."""
+        self._make_room()
+        self._connection.finish()
+
+    def abort(self) -> None:
+        """Ends the connection so that the reply cannot pass for complete."""
+        abort = getattr(self._connection, "abort", None)
+        if abort is not None:
+            abort()
+            return
+        stream = getattr(self._connection, "stream", None)
+        if stream is not None and not stream.closed():
+            reset_socket(stream.socket)
+            stream.close()
+
+
+class _Message(httputil.HTTPMessageDelegate):
+    """One request on a connection that is served by the proxy alone."""
+
+    def __init__(self, proxy: CorsProxy, connection: httputil.HTTPConnection) -> None:
+        self._proxy = proxy
+        self._connection = connection
+        self._client = ConnectionClient(proxy, connection)
+
+    def headers_received(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: httputil.HTTPHeaders,
+    ) -> Awaitable[None] | None:
+        assert isinstance(start_line, RequestStartLine)
+        context = getattr(self._connection, "context", None)
+        self._client.start(self._proxy.head(start_line, pairs_of(headers), context))
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._client.feed(chunk)
+
+    def finish(self) -> None:
+        self._client.end()
+
+    def on_connection_close(self) -> None:
+        self._client.gone()
+
+
+class TrustedProxies:
+    """The front servers whose `X-Forwarded-*` are believed."""
+
+    def __init__(self, trusted: tuple[str, ...]) -> None:
+        nets = networks(trusted)
+
+        @lru_cache(1024)
+        def is_trusted(address: str) -> bool:
+            try:
+                parsed = ip_address(address)
+            except ValueError:
+                return False
+            return any(parsed in net for net in nets)
+
+        self._any = bool(nets)
+        self._is_trusted = is_trusted
+
+    def __bool__(self) -> bool:
+        return self._any
+
+    def believe(self, peer: str, scheme: str, fields: Fields) -> tuple[str, str]:
+        """The client's address and scheme: the rightmost hop that is not itself trusted."""
+        if not self._is_trusted(peer):
+            return peer, scheme
+        hops: list[str] = []
+        for name, value in fields:
+            lower = name.lower()
+            if lower == "x-forwarded-for":
+                hops += [hop.strip(" \t") for hop in value.split(",")]
+            elif lower == "x-forwarded-proto":
+                proto = value.rpartition(",")[2].strip(" \t").lower()
+                scheme = proto if proto in ("http", "https") else scheme
+        for hop in reversed(hops):
+            if not _is_address(hop):
+                break
+            peer = hop
+            if not self._is_trusted(hop):
+                break
+        return peer, scheme
+
+
+class _Meter:
+    """A rate limit's counting, or the operator's own function, as the relay's `Meter`."""
+
+    def __init__(self, limiter: Limiter, check: Callable[[str], Awaitable[bool]] | None) -> None:
+        self._limiter = limiter
+        self._check = check
+
+    async def allow(self, key: str) -> tuple[bool, int, float]:
+        if self._check is not None:
+            return await self._check(key), 0, 0.0
+        return tuple(await self._limiter.hit(key))
+
+
+def _meter(settings: Settings, check_rate: CheckRate | None) -> _Meter | None:
+    if settings.rate_limit is None:
+        return None
+    check = None if check_rate is None else _asynchronous(check_rate)
+    return _Meter(Limiter(RateLimit.parse(settings.rate_limit)), check)
+
+
+def _asynchronous(function: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
+    async def call(argument: Any) -> Any:
+        result = function(argument)
+        return await result if inspect.isawaitable(result) else result
+
+    return call
+
+
+def _help_page(settings: Settings) -> tuple[str, str]:
+    if settings.help_text is not None:
+        return settings.help_type, settings.help_text
+    text = resources.files("cors_anywhere").joinpath("pages", "help.txt").read_text("utf-8")
+    return "text/plain", text
+
+
+def _announced_length(fields: Fields) -> int:
+    """The body's length by a head that a server has accepted."""
+    for name, value in fields:
+        size = len(name)
+        if size == 14 and name.lower() == "content-length":
+            return int(value)
+        if size == 17 and name.lower() == "transfer-encoding":
+            return CHUNKED
+    return 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Refusing(Protocol):
+    """What a server asks when a client's message cannot be served."""
+
+    def failed(self, error: ProxyError) -> Answer: ...
