@@ -78,7 +78,7 @@ class CorsProxyHandler(RequestHandler):
 
     def __getattr__(self, name: str) -> Any:
         # Tornado looks a method's handler up by the method's name in lower case.
-        if name == (self.__dict__.get("request") and self.request.method or "").lower():
+        if name == ((self.__dict__.get("request") and self.request.method) or "").lower():
             return self._serve
         raise AttributeError(name)
 

@@ -6,6 +6,7 @@ Must not know: which requests are counted, or what the page is told (rates.py, p
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from time import monotonic
@@ -59,7 +60,7 @@ class BoundedStorage(Storage):
     The `limits` library's own memory store starts a thread at every hit, reads the wall clock (a
     clock that is set back would stretch every window) and grows without end.
 
-    All windows being equally long, the order of the dict is the order in which they end: the first
+    All windows being equally long, the order of insertion is the order in which they end: the first
     entry is the next to expire, and the one that goes when there is no room.
     """
 
@@ -69,7 +70,9 @@ class BoundedStorage(Storage):
         super().__init__()
         self._max_keys = max_keys
         self._clock = clock
-        self._windows: dict[str, tuple[int, float]] = {}  # key -> (count, end)
+        # Key -> (count, end). Not a dict: one that loses its first entry again and again
+        # searches ever longer for the next.
+        self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._windows)

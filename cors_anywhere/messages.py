@@ -35,10 +35,11 @@ class RequestHead(NamedTuple):
 
     def get(self, name: str) -> str | None:
         """The first value of a field, by its lower-case name."""
-        for key, value in self.fields:
-            if key.lower() == name:
-                return value
-        return None
+        return self.by_name().get(name)
+
+    def by_name(self) -> dict[str, str]:
+        """The first value of every field, by lower-case name."""
+        return {name.lower(): value for name, value in reversed(self.fields)}
 
 
 class ReplyHead(NamedTuple):
@@ -67,6 +68,7 @@ class Plan(NamedTuple):
     first: Target
     hops: tuple[Hop, ...]
     exception_only: str  # verdict of a host rule: only explicitly allowed addresses will do
+    upgrade: bool = False  # the request asks for a WebSocket
 
 
 class Answer(NamedTuple):

@@ -8,7 +8,7 @@ clocks, counting, or how anything is sent: every answer is a value.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from cors_anywhere import cors, rewrite
@@ -42,6 +42,7 @@ from cors_anywhere.settings import Settings
 from cors_anywhere.target import Target, TargetPattern, host_rule, parse_path, resolve_location
 
 _TEXT = ("content-type", "text/plain; charset=utf-8")
+_HANDSHAKE = (("connection", "Upgrade"), ("upgrade", "websocket"))  # RFC 6455 section 4
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _KEEPS_METHOD = frozenset((307, 308))
 _ADVICE = (
@@ -64,7 +65,10 @@ class Policy:
         self._settings = settings
         self._token = loop_token
         self._help = Answer(
-            200, "OK", _own([("content-type", f"{help_page[0]}; charset=utf-8")]), help_page[1].encode()
+            200,
+            "OK",
+            _own([("content-type", f"{help_page[0]}; charset=utf-8")]),
+            help_page[1].encode(),
         )
         self._allow = OriginSet(map(OriginPattern.parse, settings.allow_origins))
         self._deny = OriginSet(map(OriginPattern.parse, settings.deny_origins))
@@ -85,77 +89,80 @@ class Policy:
     def admit(self, head: RequestHead) -> Plan | Answer | Metered:
         """Whether and how a request goes out. Raises ProxyError, which `failed` answers."""
         path = self._under_base(head)
-        origin = head.get("origin")
-        if head.method == "OPTIONS" and not _is_real_options(head, path):
-            return self._preflight(head, origin)
+        index = head.by_name()
+        origin = index.get("origin")
+        if head.method == "OPTIONS" and not _is_real_options(index, path):
+            return self._preflight(index)
         if head.method in ("CONNECT", "TRACE"):
             raise MethodNotAllowed
         if path.startswith("/iscorsneeded") and path[13:14] in ("", "/", "?"):
             return Answer(200, "OK", [("content-type", "text/plain")], b"no")
+        upgrade = "upgrade" in index and _asks_for_websocket(head, index)
+        if upgrade and path.startswith(("/ws:", "/wss:")):
+            path = f"/http{path[3:]}"
         try:
             target = parse_path(path)
         except NoTarget:
             return self._help
-        if rewrite.passed_through(head, self._token):
+        if "cdn-loop" in index and rewrite.passed_through(head, self._token):
             raise LoopDetected
-        self._check_asker(head, origin or "")
+        self._check_asker(index, origin or "")
         if self._rate is None or self._rate.exempts(origin or ""):
-            return self._plan_first(head, target, origin)
+            return self._plan_first(head, target, origin, upgrade)
         try:
-            return Metered(origin or "", self._plan_first(head, target, origin))
+            return Metered(origin or "", self._plan_first(head, target, origin, upgrade))
         except ProxyError as error:
             return Metered(origin or "", self.failed(error))
 
     def _under_base(self, head: RequestHead) -> str:
         base = head.base or self._settings.base_path
-        if base and head.path.startswith(base) and head.path[len(base) : len(base) + 1] in ("", "/"):
+        if (
+            base
+            and head.path.startswith(base)
+            and head.path[len(base) : len(base) + 1] in ("", "/")
+        ):
             return head.path[len(base) :] or "/"
         return head.path
 
-    def _preflight(self, head: RequestHead, origin: str | None) -> Answer:
+    def _preflight(self, index: Mapping[str, str]) -> Answer:
         fields = cors.preflight_fields(
-            head.get("access-control-request-method"),
-            head.get("access-control-request-headers"),
+            index.get("access-control-request-method"),
+            index.get("access-control-request-headers"),
             max_age=self._settings.cors_max_age,
-            allow=origin is None or origin not in self._deny,
+            allow=index.get("origin", "") not in self._deny,
         )
         return Answer(200, "OK", self._varying(fields), b"")
 
-    def _check_asker(self, head: RequestHead, origin: str) -> None:
-        if self._required and not any(head.get(name) is not None for name in self._required):
+    def _check_asker(self, index: Mapping[str, str], origin: str) -> None:
+        if self._required and not any(name in index for name in self._required):
             names = ",".join(self._required)
             raise HeaderRequired(
                 f"Missing required request header. Must specify one of: {names}", hint=_ADVICE
             )
         if self._by_origin:
             if origin in self._deny:
-                raise Refused(f'The origin "{origin}" was blacklisted by the operator of this proxy.')
+                raise Refused(
+                    f'The origin "{origin}" was blacklisted by the operator of this proxy.'
+                )
             if self._allow and origin not in self._allow:
                 raise Refused(
                     f'The origin "{origin}" was not whitelisted by the operator of this proxy.'
                 )
 
-    def _plan_first(self, head: RequestHead, target: Target, origin: str | None) -> Plan | Answer:
+    def _plan_first(
+        self, head: RequestHead, target: Target, origin: str | None, upgrade: bool
+    ) -> Plan | Answer:
         if self._settings.redirect_same_origin and origin == target.origin:
-            return Answer(
-                301,
-                "Please use a direct request",
-                _own(
-                    [
-                        ("vary", "origin"),
-                        ("cache-control", "private"),
-                        ("location", target.url),
-                    ]
-                ),
-                b"",
-            )
+            return _same_origin(target)
         limit = self._settings.max_body_bytes
         if limit is not None and head.length > limit:
             raise BodyTooLarge
         exception_only = self._check_target(target)
         fields = self._outbound.first(head, target)
         with_body = head.length != 0
-        return Plan(target, head.method, fields, with_body, target, (), exception_only)
+        if upgrade:
+            fields += _HANDSHAKE
+        return Plan(target, head.method, fields, with_body, target, (), exception_only, upgrade)
 
     def _check_target(self, target: Target) -> str:
         """The host rules, and the operator's. A verdict means that only an explicitly allowed
@@ -206,6 +213,8 @@ class Policy:
         )
         if self._by_origin:
             fields = list(cors.vary_on_origin(fields))
+        if reply.status == 101:
+            fields += _HANDSHAKE
         return Deliver(reply.status, rewrite.clean_reason(reply.reason), fields)
 
     def _redirect_target(self, plan: Plan, reply: ReplyHead) -> Target | None:
@@ -276,9 +285,23 @@ def networks(texts: Iterable[str]) -> list[IPv4Network | IPv6Network]:
     return [ip_network(text) for text in texts]
 
 
-def _is_real_options(head: RequestHead, path: str) -> bool:
+def _same_origin(target: Target) -> Answer:
+    """Sends a page that needs no proxy for its own origin straight to the target."""
+    location = ("location", target.url)
+    fields = _own([("vary", "origin"), ("cache-control", "private"), location])
+    return Answer(301, "Please use a direct request", fields, b"")
+
+
+def _asks_for_websocket(head: RequestHead, index: Mapping[str, str]) -> bool:
+    """Whether this is an opening handshake (RFC 6455 section 4.2.1)."""
+    options = index.get("connection", "").lower().replace(" ", "").split(",")
+    websocket = index["upgrade"].lower() == "websocket" and "upgrade" in options
+    return websocket and head.method == "GET" and head.length == 0
+
+
+def _is_real_options(index: Mapping[str, str], path: str) -> bool:
     """Whether an OPTIONS is for the target (WebDAV, CalDAV) instead of a preflight."""
-    if head.get("origin") is None or head.get("access-control-request-method") is not None:
+    if "origin" not in index or "access-control-request-method" in index:
         return False
     try:
         parse_path(path)

@@ -8,6 +8,7 @@ reply or an aborted connection. Must not know: Tornado, sockets, or how a target
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -16,13 +17,14 @@ from cors_anywhere.messages import (
     CHUNKED,
     Answer,
     Deliver,
-    Follow,
     Metered,
     Plan,
     ReplyHead,
     RequestHead,
 )
 from cors_anywhere.policy import Policy
+
+LOG = logging.getLogger("cors_anywhere")
 
 
 class Client(Protocol):
@@ -96,6 +98,7 @@ class Relay:
         meter: Meter | None = None,
         *,
         first_look: Callable[[RequestHead], Awaitable[Answer | None]] | None = None,
+        tunnel_idle: float = 60.0,
         replay_bytes: int = 65536,
         max_body_bytes: int | None = None,
         max_response_bytes: int | None = None,
@@ -104,6 +107,7 @@ class Relay:
         self._egress = egress
         self._meter = meter
         self._first_look = first_look
+        self._tunnel_idle = tunnel_idle
         self._replay_bytes = replay_bytes
         self._max_body = max_body_bytes
         self._max_response = max_response_bytes
@@ -117,10 +121,16 @@ class Relay:
             else:
                 await self._fetch(client, decision)
         except ProxyError as error:
-            if client.begun:
-                client.abort()
-            else:
-                client.answer(self._policy.failed(error))
+            self._fail(client, error)
+        except Exception:  # an operator's hook, or a mistake of ours: the client must not hang
+            LOG.exception("A request failed in a way that nobody foresaw")
+            self._fail(client, ProxyError())
+
+    def _fail(self, client: Client, error: ProxyError) -> None:
+        if client.begun:
+            client.abort()
+        else:
+            client.answer(self._policy.failed(error))
 
     async def _decide(self, head: RequestHead) -> Plan | Answer:
         if self._first_look is not None and head.method != "OPTIONS":
@@ -165,6 +175,9 @@ class Relay:
         self, client: Client, deliver: Deliver, reply: ReplyHead, exchange: Exchange
     ) -> None:
         client.begin(deliver, reply.length)
+        if reply.status == 101:
+            await self._tunnel(client, exchange)
+            return
         total = 0
         while chunk := await exchange.read():
             total += len(chunk)
@@ -172,6 +185,35 @@ class Relay:
                 raise ResponseBodyTooLarge
             await client.send(chunk)
         client.finish()
+
+    async def _tunnel(self, client: Client, exchange: Exchange) -> None:
+        """Carries octets both ways until either side ends, or both are silent for too long."""
+        ways: list[asyncio.Future[None]] = []
+        try:
+            async with asyncio.timeout(self._tunnel_idle) as deadline:
+                for read, send in ((client.read, exchange.send), (exchange.read, client.send)):
+                    ways.append(asyncio.ensure_future(self._carry(read, send, deadline)))
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            pass  # an end like any other
+        finally:
+            for way in ways:
+                way.cancel()
+            ends = await asyncio.gather(*ways, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, ProxyError):
+                raise end
+        client.finish()
+
+    async def _carry(
+        self,
+        read: Callable[[], Awaitable[bytes]],
+        send: Callable[[bytes], Awaitable[None]],
+        deadline: asyncio.Timeout,
+    ) -> None:
+        while chunk := await read():
+            await send(chunk)
+            deadline.reschedule(asyncio.get_running_loop().time() + self._tunnel_idle)
 
 
 class _Upload:

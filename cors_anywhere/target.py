@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import NamedTuple, Self
-from urllib.parse import unquote_to_bytes
 
 import ada_url
 from publicsuffixlist import PublicSuffixList
@@ -52,8 +51,11 @@ _WRITTEN_URL = re.compile(r"https?:/", _I)
 _LOCATION = re.compile(r"(?:(https?):)?([/\\]*)([^/?#]*)", _I)
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e\x80-\xff]")
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]+")
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
+# WHATWG URL section 3.1, "forbidden domain code points": mapping makes them of full-width forms.
+_FORBIDDEN = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DOTTED_QUAD = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
@@ -183,11 +185,14 @@ def _url_parameter(value: str) -> str:
     # Pages that forget encodeURIComponent mean all that follows; nothing is decoded for them.
     if _WRITTEN_URL.match(value):
         return value
-    return _decode(value.partition("&")[0].partition("#")[0])
+    return _decode(value.partition("&")[0])
 
 
 def _decode(text: str) -> str:
-    return unquote_to_bytes(text.encode("latin-1")).decode("latin-1")
+    """Percent-decode, a run at a time: the text may be kilobytes of nothing but escapes."""
+    return _ESCAPES.sub(
+        lambda match: bytes.fromhex(match[0].replace("%", "")).decode("latin-1"), text
+    )
 
 
 def _parse_decoded(path: str) -> Target:
@@ -222,7 +227,8 @@ def _rest(path: str, start: int) -> str:
 
 
 def _escape(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda match: f"%{ord(match[0]):02X}", text)
+    """Percent-encode every octet that is no visible ASCII character."""
+    return _UNPRINTABLE.sub(lambda match: "%" + match[0].encode("latin-1").hex("%").upper(), text)
 
 
 # --- authority --------------------------------------------------------------------------------
@@ -313,7 +319,7 @@ def _map_host(name: str) -> str:
         mapped = ada_url.idna_to_ascii(name).decode("ascii")
     except ValueError as error:
         raise _invalid("its host cannot be parsed") from error
-    if not mapped:
+    if not mapped or _FORBIDDEN.search(mapped):
         raise _invalid("its host is no domain name")
     return mapped
 
@@ -335,19 +341,20 @@ def _check_host(host: str) -> None:
     """Refuse a mapped host that some resolver or parser might read in another way."""
     if _is_address(host):
         return
-    labels = host.removesuffix(".").split(".")
+    name = host.removesuffix(".")
+    labels = name.split(".")
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         raise _invalid("an IPv4 address is four decimal numbers without leading zeros")
     if "" in labels:
         raise _invalid("there is an empty label in its host")
-    if len(host) > 254 or max(map(len, labels)) > 63:  # RFC 1035 2.3.4; 254 with the final dot
+    if len(name) > 253 or max(map(len, labels)) > 63:  # RFC 1035 section 2.3.4
         raise _invalid("its host is too long")
     if not (_is_stable(host) and all(map(_is_label, labels))):
         raise _invalid("its host is no domain name")
 
 
 def _is_stable(host: str) -> bool:
-    """Whether WHATWG parsing leaves a mapped host as it is: no "/" or "%" came out of mapping."""
+    """Whether WHATWG parsing leaves a mapped host as it is, neither cut nor decoded."""
     try:
         return ada_url.URL(f"http://{host}/").hostname == host
     except ValueError:
@@ -408,7 +415,7 @@ def _decode_utf8(text: str) -> str:
     try:
         return text.encode("latin-1").decode()
     except UnicodeDecodeError:
-        return re.sub(r"[\x80-\xff]", lambda match: f"%{ord(match[0]):02X}", text)
+        return _escape(text)
 
 
 # --- patterns ---------------------------------------------------------------------------------
@@ -460,7 +467,7 @@ def _lint_pattern(text: str) -> None:
         raise ValueError("'*' would match every target; leave the option out instead")
     if "*" in text.removeprefix("*."):
         raise ValueError(f"{text!r}: a '*' may only stand for the leftmost labels, as in '*.host'")
-    if text.count(":") > 1 and not text.startswith("["):
+    if text.count(":") > 1 and "[" not in text:
         raise ValueError(f"{text!r}: put an IPv6 address in brackets: '[{text}]'")
     if "@" in text or "%" in text or "\\" in text:
         raise ValueError(f"{text!r} is no host; write only a name and perhaps a port")

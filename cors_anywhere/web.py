@@ -16,8 +16,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado import httputil
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import RequestStartLine, ResponseStartLine
 
+from cors_anywhere.detached import DetachedConnection
 from cors_anywhere.egress import DirectEgress, OwnAddresses
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.fields import WireHeaders, pairs_of
@@ -37,10 +39,10 @@ if TYPE_CHECKING:
 QUEUE_BYTES = 65536
 """Of a request's body that may wait for the target before the client is read no further."""
 
-FirstLook = Callable[[RequestHead], Answer | None | Awaitable[Answer | None]]
+FirstLook = Callable[[RequestHead], Answer | Awaitable[Answer | None] | None]
 """Sees every request but OPTIONS before anything is checked; may answer it."""
 
-ChooseProxy = Callable[[Target], OutboundProxy | None | Awaitable[OutboundProxy | None]]
+ChooseProxy = Callable[[Target], OutboundProxy | Awaitable[OutboundProxy | None] | None]
 """Which HTTP proxy carries a request to a target; None for none."""
 
 CheckRate = Callable[[str], bool | Awaitable[bool]]
@@ -66,7 +68,9 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         self.own = OwnAddresses()
         self._trusted = TrustedProxies(settings.trusted_proxies)
         self.policy = Policy(
-            settings, help_page=_help_page(settings), loop_token=f"cors-anywhere-{secrets.token_hex(8)}"
+            settings,
+            help_page=_help_page(settings),
+            loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
         )
         self._egress = DirectEgress(
             settings,
@@ -79,6 +83,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             self._egress,
             _meter(settings, check_rate),
             first_look=None if first_look is None else _asynchronous(first_look),
+            tunnel_idle=settings.client_idle_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
             max_response_bytes=settings.max_response_bytes,
@@ -116,7 +121,7 @@ class ConnectionClient:
 
     def __init__(self, proxy: CorsProxy, connection: httputil.HTTPConnection) -> None:
         self._proxy = proxy
-        self._connection = connection
+        self._connection: Any = connection  # in part more than Tornado's interface names
         self._chunks: list[bytes] = []
         self._size = 0
         self._ended = False
@@ -124,13 +129,11 @@ class ConnectionClient:
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.begun = False
-        self.done: Callable[[], None] | None = None
 
     def start(self, head: RequestHead) -> asyncio.Task[None]:
         """Begins to serve the request."""
         self.head = head
-        connection: Any = self._connection  # Tornado's interface does not name this method
-        connection.set_close_callback(self.gone)
+        self._connection.set_close_callback(self.gone)
         self._task = self._proxy.serve(self)
         return self._task
 
@@ -192,10 +195,14 @@ class ConnectionClient:
     def begin(self, deliver: Deliver, length: int) -> None:
         """Sends a reply's head; `length` octets follow, or CHUNKED."""
         fields = deliver.fields
-        bodiless = self.head.method == "HEAD" or deliver.status in (204, 304)
+        bodiless = self.head.method == "HEAD" or deliver.status in (101, 204, 304)
         if length != CHUNKED and not bodiless:
             fields = [*fields, ("content-length", str(length))]
         self._write_head(deliver.status, deliver.reason, fields, None)
+        if deliver.status == 101:
+            self._ended = False  # what the client sends goes on, in another protocol
+        if deliver.status == 101 and isinstance(self._connection, HTTP1Connection):
+            self._connection = DetachedConnection(self._connection.detach(), self.feed, self.end)
 
     def _write_head(self, status: int, reason: str, fields: Fields, body: bytes | None) -> None:
         self.begun = True
@@ -204,7 +211,8 @@ class ConnectionClient:
 
     def send(self, chunk: bytes) -> Awaitable[None]:
         """Sends a piece of the reply; done when the client takes more."""
-        return self._connection.write(chunk)
+        sent: Awaitable[None] = self._connection.write(chunk)
+        return sent
 
     def finish(self) -> None:
         """The reply is complete."""
@@ -225,6 +233,8 @@ class ConnectionClient:
 
 class _Message(httputil.HTTPMessageDelegate):
     """One request on a connection that is served by the proxy alone."""
+
+    asks_for_body = True  # see ServerConnection.want_body
 
     def __init__(self, proxy: CorsProxy, connection: httputil.HTTPConnection) -> None:
         self._proxy = proxy
@@ -302,7 +312,8 @@ class _Meter:
     async def allow(self, key: str) -> tuple[bool, int, float]:
         if self._check is not None:
             return await self._check(key), 0, 0.0
-        return tuple(await self._limiter.hit(key))
+        quota = await self._limiter.hit(key)
+        return quota.allowed, quota.remaining, quota.reset_after
 
 
 def _meter(settings: Settings, check_rate: CheckRate | None) -> _Meter | None:

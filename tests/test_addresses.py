@@ -145,9 +145,9 @@ def test_the_deciding_row_is_told() -> None:
     ],
 )
 def test_deny_beats_allow_and_allow_beats_the_table(address: str, name: str) -> None:
-    verdict = guard(
-        allow="10.1.0.0/16 8.8.8.8/32 fd00::/16", deny="10.1.7.7/32 8.8.8.8/32"
-    ).judge(address)
+    verdict = guard(allow="10.1.0.0/16 8.8.8.8/32 fd00::/16", deny="10.1.7.7/32 8.8.8.8/32").judge(
+        address
+    )
     assert verdict.name == name
     assert verdict.allowed is (name in ("allowed", "public"))
     assert verdict.explicit is (name == "allowed")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from cors_anywhere import __version__
 from cors_anywhere.cli import main
 from cors_anywhere.options import GROUPS, OPTIONS
 from cors_anywhere.settings import Settings
@@ -174,7 +180,44 @@ def test_the_help_groups_all_options_and_shows_defaults(capsys: pytest.CaptureFi
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    from cors_anywhere import __version__  # noqa: PLC0415
-
     assert main(["--version"], {}, FakeServer()) == 0
     assert capsys.readouterr().out == f"cors-anywhere {__version__}\n"
+
+
+def command(*args: str) -> subprocess.Popen[str]:
+    """The real command as a child process."""
+    variables = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "cors_anywhere", *args],
+        env=variables,
+        cwd=Path(__file__).parent.parent,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_the_command_listens_where_it_says_and_ends_when_told() -> None:
+    with command("--port", "0") as process:
+        assert process.stdout
+        port = re.search(
+            r"http://127\.0\.0\.1:([0-9]+)/ for every origin", process.stdout.readline()
+        )
+        assert port
+        with socket.create_connection(("127.0.0.1", int(port[1]))) as client:
+            client.sendall(b"GET /iscorsneeded HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert client.makefile("rb").read().endswith(b"\r\n\r\nno")
+        process.terminate()
+        rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_the_command_reports_a_port_in_use_with_the_other_mistakes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with command("--port", str(port), "--allow-origin", "https://a.test/") as process:
+            output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output) == (2, "")
+    assert "2 mistakes" in errors
+    assert f"  --port: {port} is in use on 127.0.0.1" in errors
+    assert "  --allow-origin: " in errors

@@ -17,7 +17,7 @@ def mistakes(**values: Any) -> list[tuple[str, str]]:
     try:
         Settings(**values)
     except SettingsError as error:
-        return [tuple(problem) for problem in error.problems]
+        return [(setting, text) for setting, text in error.problems]
     return []
 
 

@@ -58,9 +58,7 @@ class DirectEgress:
             resolver=self._resolver,
             tls=tls_context(settings),
             is_own=self.own.has,
-            limits=Limits(
-                settings.max_header_bytes, settings.head_timeout, settings.idle_timeout
-            ),
+            limits=Limits(settings.max_header_bytes, settings.head_timeout, settings.idle_timeout),
             timeout=settings.connect_timeout,
         )
 
@@ -76,7 +74,11 @@ class DirectEgress:
         if connection is None:
             connection = await self._connector.connect(plan, proxy)
         exchange = PooledExchange(self, key, plan, proxy, length, connection)
-        exchange.send_head()
+        try:
+            exchange.send_head()
+        except BaseException:  # nobody else knows of the connection yet
+            connection.abort()
+            raise
         return exchange
 
     async def fresh(self, plan: Plan, proxy: OutboundProxy | None) -> TargetConnection:
@@ -114,8 +116,11 @@ class PooledExchange:
         self._plan = plan
         self._proxy = proxy
         self._length = length
-        self._connection = connection
         self._released = False
+        self._use(connection)
+
+    def _use(self, connection: TargetConnection) -> None:
+        self._connection = connection
         self.send = connection.send
         self.read = connection.read
         self.end_request = connection.end_request
@@ -127,7 +132,7 @@ class PooledExchange:
         path, fields = plan.target.path, plan.fields
         if self._proxy is not None and plan.target.scheme == "http":
             path, fields = plan.target.url, _with_authorization(fields, self._proxy)
-        self._connection.send_head(plan.method, path, fields, self._length)
+        self._connection.send_head(plan.method, path, fields, self._length, upgrade=plan.upgrade)
 
     async def reply(self) -> ReplyHead:
         """The reply's head. A connection that had died in the pool is replaced once."""
@@ -136,8 +141,7 @@ class PooledExchange:
         except ConnectionTerminated:
             if not self._may_retry():
                 raise
-            self._connection = await self._egress.fresh(self._plan, self._proxy)
-            self.read = self._connection.read
+            self._use(await self._egress.fresh(self._plan, self._proxy))
             self.send_head()
             head = await self._connection.reply()
         length = head.length if self._plan.method != "HEAD" else 0
@@ -173,5 +177,3 @@ def _with_authorization(fields: Fields, proxy: OutboundProxy) -> Fields:
     if proxy.authorization is None:
         return fields
     return [*fields, ("Proxy-Authorization", proxy.authorization)]
-
-

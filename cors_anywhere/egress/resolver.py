@@ -134,9 +134,9 @@ class CachingResolver:
         if error is None:
             found = query.result()
             addresses = tuple(dict.fromkeys(node.addr[0].decode() for node in found.nodes))
+            ttls = [node.ttl for node in found.nodes] + [alias.ttl for alias in found.cnames]
             if addresses:
-                ttl = min(record.ttl for record in (*found.nodes, *found.cnames))
-                return _Answer(now + min(ttl, self._positive), addresses)
+                return _Answer(now + min(self._positive, *ttls), addresses)
         timed_out = error is not None and error.args[:1] == (aiodns.error.ARES_ETIMEOUT,)
         failure = errors.DnsTimeout if timed_out else errors.DnsError
         return _Answer(now + self._negative, (), failure, f"c-ares: {error or 'no address'}")

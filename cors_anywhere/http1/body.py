@@ -1,6 +1,7 @@
 """Message bodies: octets from the wire to content, by the framing that the head announced.
 
-Owns: where a body ends (RFC 9112 sections 6 and 7). Must not know: connections, or whose body it is.
+Owns: where a body ends (RFC 9112 sections 6 and 7). Must not know: connections, or whose body it
+is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from httptools import HttpParserError, HttpRequestParser, HttpResponseParser
 from cors_anywhere.errors import BadRequest, ProxyError, TransferCodingError
 from cors_anywhere.http1.head import UNTIL_CLOSE
 from cors_anywhere.messages import CHUNKED
+
+FRAMING_PER_OCTET = 16
+"""Octets of chunked framing that nobody counts for each octet of content: the smallest chunks need
+five, and a short extension is no offence."""
 
 
 class Body(Protocol):
@@ -73,8 +78,8 @@ class ChunkedBody:
     It can end only where an empty line ends: so the pieces that llhttp gets are cut there, and
     the octets behind the body are found although llhttp does not tell where it stopped.
 
-    `max_overhead` bounds, in octets, what may come between two pieces of content: extensions and
-    trailers have no other limit.
+    `max_overhead` bounds, in octets, the framing beyond what FRAMING_PER_OCTET allows: extensions
+    and trailers have no other limit.
     """
 
     def __init__(
@@ -100,7 +105,6 @@ class ChunkedBody:
     def on_body(self, chunk: bytes) -> None:
         """llhttp's callback."""
         self._chunks.append(chunk)
-        self._overhead = 0
 
     def on_message_complete(self) -> None:
         """llhttp's callback."""
@@ -110,14 +114,16 @@ class ChunkedBody:
         start = 0
         while start < len(data) and not self.done:
             end = self._piece_end(data, start)
-            self._overhead += end - start
             self._feed_piece(data[start:end] if (start or end < len(data)) else data)
             start = end
         self.rest = data[start:]
         chunks, self._chunks = self._chunks, []
-        if not self.done and not chunks and self._overhead > self._max_overhead:
+        content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        overhead = self._overhead + start - (FRAMING_PER_OCTET + 1) * len(content)
+        if overhead > self._max_overhead:
             raise self._error("The chunked framing has more overhead than this proxy accepts.")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._overhead = max(0, overhead)
+        return content
 
     def eof(self) -> bool:
         return False
@@ -139,9 +145,7 @@ class ChunkedBody:
         try:
             self._parser.feed_data(piece)
         except HttpParserError as error:
-            raise self._error(
-                f"{self._error.sentence} ({error})", log_detail=str(error)
-            ) from error
+            raise self._error(f"{self._error.sentence} ({error})", log_detail=str(error)) from error
 
 
 def request_body(length: int, max_overhead: int) -> Body:

@@ -7,6 +7,7 @@ Must not know: who asked, how the connection was made, or the pool.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from cors_anywhere.errors import (
 )
 from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.deadline import Deadline
-from cors_anywhere.http1.head import TargetHead, find_reply_end, parse_reply, serialise
+from cors_anywhere.http1.head import UNTIL_CLOSE, TargetHead, find_reply_end, parse_reply, serialise
 from cors_anywhere.http1.output import Output
 from cors_anywhere.messages import CHUNKED, Fields
 
@@ -92,8 +93,15 @@ class TargetConnection(asyncio.Protocol):
             self.fail(error)
 
     def eof_received(self) -> None:
-        if self._head is not None and not self._body.done and self._body.eof():
+        if not self._method or self._complete():
+            return
+        if self._head is None:
+            self.fail(ConnectionTerminated())
+        elif self._tls_was_cut() or not self._body.eof():
+            self.fail(ResponseIncomplete())
+        else:
             self._keep_alive = False
+            self._deadline.clear()
             self._wake()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -115,8 +123,12 @@ class TargetConnection(asyncio.Protocol):
 
     # --- the request --------------------------------------------------------------------------
 
-    def send_head(self, method: str, path: str, fields: Fields, length: int) -> None:
-        """Begins an exchange. `length` is the body's: octets, 0 for none, or CHUNKED."""
+    def send_head(
+        self, method: str, path: str, fields: Fields, length: int, *, upgrade: bool = False
+    ) -> None:
+        """Begins an exchange. `length` is the body's: octets, 0 for none, or CHUNKED. `upgrade`
+        says that the fields ask for another protocol: only then may the reply be a 101."""
+        self._upgrade = upgrade
         self._method = method
         self._head = None
         self._interim = 0
@@ -131,7 +143,9 @@ class TargetConnection(asyncio.Protocol):
         self._sending = length != 0
         self.output.write(serialise(f"{method} {path} HTTP/1.1", fields))
         self.output.flush()
-        if not self._sending:
+        if self._sending:
+            self._deadline.clear()  # the pool's; from here on it is the client that may be slow
+        else:
             self._deadline.set(self._limits.head_timeout)
 
     async def send(self, chunk: bytes) -> None:
@@ -145,7 +159,7 @@ class TargetConnection(asyncio.Protocol):
         if not sent.done():
             self._deadline.set(self._limits.idle_timeout)
             await sent
-            if self._head is None:
+            if self._head is None or self._tunnelling:
                 self._deadline.clear()
 
     def end_request(self) -> None:
@@ -177,13 +191,18 @@ class TargetConnection(asyncio.Protocol):
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
-            self._deadline.set(self._limits.idle_timeout)
+            if not self._tunnelling:
+                self._deadline.set(self._limits.idle_timeout)
         return data
 
     @property
     def ended(self) -> bool:
         """Whether the reply is complete and read to its end."""
         return self._body.done and not self._content
+
+    @property
+    def _tunnelling(self) -> bool:
+        return self._head is not None and self._head.status == 101
 
     @property
     def reusable(self) -> bool:
@@ -198,11 +217,6 @@ class TargetConnection(asyncio.Protocol):
             and not self.transport.is_closing()
         )
 
-    def rest(self) -> bytes:
-        """What came behind a 101's head: the first octets of the other protocol."""
-        buffer, self._buffer = self._buffer, b""
-        return buffer
-
     def to_idle(self, ended: Callable[[], None], timeout: float) -> None:
         """The exchange is over; calls `ended` once when the connection ends, at most `timeout`
         seconds from now."""
@@ -214,8 +228,13 @@ class TargetConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Ends the connection at once."""
         self.on_idle_end = None
+        if self._tunnelling and not self.closed:
+            self.output.flush()  # the last frame, a Close perhaps, has no end of its own
+            self.transport.close()
+            self._deadline.set(self._limits.idle_timeout)
+            return
         self._deadline.close()
-        self.transport.abort()
+        self._drop()
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -223,10 +242,11 @@ class TargetConnection(asyncio.Protocol):
         self._buffer = buffer = self._buffer + data if self._buffer else data
         while self._head is None:
             end = find_reply_end(buffer)
+            if end < 0:
+                self._check_start(buffer)
             if (end if end >= 0 else len(buffer)) > self._limits.header_bytes:
                 raise ResponseHeadTooLarge
             if end < 0:
-                self._check_start(buffer)
                 return
             head = parse_reply(buffer[:end])
             self._buffer = buffer = buffer[end:]
@@ -257,18 +277,16 @@ class TargetConnection(asyncio.Protocol):
             self._wake()
         else:
             self._deadline.set(self._limits.idle_timeout)
+            if self._tunnelling:
+                self._deadline.clear()
             self._wake()
             if buffer:
                 self._read_body(buffer)
 
     def _take_upgrade(self, head: TargetHead) -> None:
-        if not head.upgrades:
+        if not (self._upgrade and head.upgrades):
             raise UpgradeFailed
-        self._head = head
-        self._body = _NO_BODY
-        self._keep_alive = False
-        self._deadline.clear()
-        self._wake()
+        self._take_head(head._replace(length=UNTIL_CLOSE, keep_alive=False))
 
     def _read_body(self, data: bytes) -> None:
         body = self._body
@@ -283,6 +301,8 @@ class TargetConnection(asyncio.Protocol):
             self._reading_paused = True
             self._deadline.clear()
             self.transport.pause_reading()
+        elif self._tunnelling:
+            self._deadline.clear()
         else:
             self._deadline.set(self._limits.idle_timeout)
         if content or body.done:
@@ -305,6 +325,20 @@ class TargetConnection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def _tls_was_cut(self) -> bool:
+        """Whether the end came without close_notify: anybody can forge a FIN (RFC 9112, 9.8).
+
+        asyncio tells of both ends alike; OpenSSL reads nothing more after the one, and after the
+        other still waits for octets.
+        """
+        tls = self.transport.get_extra_info("ssl_object")
+        if tls is None:
+            return False
+        try:
+            return bool(tls.read(1))
+        except ssl.SSLError:
+            return True
+
     def _complete(self) -> bool:
         return self._head is not None and self._body.done
 
@@ -312,9 +346,17 @@ class TargetConnection(asyncio.Protocol):
         """Ends the connection; whoever waits for the reply gets `failure`."""
         if self._failure is None and not self._complete():
             self._failure = failure
-        self.transport.abort()
+        self._drop()
         self._wake()
         self.output.resume()
+
+    def _drop(self) -> None:
+        """Closes; with a reset where an end that waits its turn behind octets which the target
+        does not take would not reach it."""
+        if self._sending or self.output.unsent():
+            self.output.reset()
+        else:
+            self.transport.abort()
 
     def _expired(self) -> None:
         if self.on_idle_end is not None:
@@ -325,5 +367,7 @@ class TargetConnection(asyncio.Protocol):
             self.fail(ResponseTimeout() if self._head is None else ReadTimeout())
 
 
-_BODILESS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH"))
+_BODILESS = frozenset(
+    ("GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH")
+)
 """Methods that send no Content-Length when they have no body (RFC 9110 section 8.6)."""

@@ -1,6 +1,7 @@
 """Header fields in the shape that both Tornado and the wire want.
 
-Owns: the bridge between Tornado's `HTTPHeaders` and plain pairs. Must not know: what any field means.
+Owns: the bridge between Tornado's `HTTPHeaders` and plain pairs. Must not know: what any field
+means.
 """
 
 from __future__ import annotations

@@ -9,20 +9,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tornado import httputil
 
-from cors_anywhere.errors import HeadTooLarge, ProxyError, RequestTimeout, UrlTooLong
-from cors_anywhere.http1.body import Body, LengthBody, request_body
+from cors_anywhere.errors import (
+    BadRequest,
+    HeadTooLarge,
+    ProxyError,
+    RequestTimeout,
+    UrlTooLong,
+)
+from cors_anywhere.http1.body import Body, CloseBody, LengthBody, request_body
 from cors_anywhere.http1.deadline import Deadline
 from cors_anywhere.http1.fields import WireHeaders, pairs_of
-from cors_anywhere.http1.head import ClientHead, find_request_end, parse_request, serialise
+from cors_anywhere.http1.head import (
+    ClientHead,
+    find_request_end,
+    parse_request,
+    serialise,
+    skip_empty_lines,
+)
 from cors_anywhere.http1.output import Output
 from cors_anywhere.messages import Answer, Fields
 
 LINGER_SECONDS = 5.0
 """How long the rest of a request is read and dropped after its reply (nginx: lingering_timeout)."""
+
+DRAIN_SECONDS = 0.5
+"""How long a drained connection without a request still waits for one that is on its way."""
 
 PIPELINE_BYTES = 65536
 """What may wait unread behind a request; a larger burst stays in the kernel."""
@@ -49,11 +64,19 @@ class Context(NamedTuple):
     port: int
 
 
+class Registry(Protocol):
+    """Who knows the open connections."""
+
+    def add(self, connection: ServerConnection, /) -> None: ...
+
+    def discard(self, connection: ServerConnection, /) -> None: ...
+
+
 class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
     """One client connection.
 
-    `refusal` turns a failure of the client's own message into the reply for it. `open_connections`
-    is the set of those that are open; this one enters and leaves it.
+    `refusal` turns a failure of the client's own message into the reply for it. `registry` is told
+    when the connection opens and when it has ended; a set will do.
     """
 
     def __init__(
@@ -61,12 +84,12 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         root: httputil.HTTPServerConnectionDelegate,
         refusal: Callable[[ProxyError], Answer],
         limits: Limits,
-        open_connections: set[ServerConnection],
+        registry: Registry,
     ) -> None:
         self._root = root
         self._refusal = refusal
         self._limits = limits
-        self._open_connections = open_connections
+        self._registry = registry
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, self._expired)
         self._buffer = b""
@@ -80,6 +103,8 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._reply_begun = self._reply_done = True
         self._chunked = False
         self._continue_due = False
+        self._tunnelling = False
+        self._waiting_since = 0.0  # when the client last did something, or could
         self._unsent = 0  # octets, when a stall was last looked at
         self._closing = False  # no further request is read
         self._lingering = False
@@ -94,37 +119,46 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self.transport = transport
         self.output = Output(self._loop, transport)
         transport.max_size = 65536  # type: ignore[attr-defined]  # of one read, not 256 KiB
-        transport.set_write_buffer_limits(high=65536)
+        # The kernel's own buffer keeps the client busy; this one only multiplies by the clients.
+        transport.set_write_buffer_limits(high=16384)
         peer = transport.get_extra_info("peername")
         here = transport.get_extra_info("sockname")
         secure = transport.get_extra_info("ssl_object") is not None
         self.context = Context(
             peer[0] if peer else "", "https" if secure else "http", here[1] if here else 0
         )
-        self._open_connections.add(self)
+        self._waiting_since = self._loop.time()
         self._deadline.set(self._limits.idle_timeout)
+        self._registry.add(self)
 
     def data_received(self, data: bytes) -> None:
         if not self._lingering:
+            if not self._head_late:
+                self._waiting_since = self._loop.time()
             self._buffer = self._buffer + data if self._buffer else data
             self._advance()
 
     def pause_writing(self) -> None:
         self.output.pause()
-        self._unsent = self.output.unsent()
+        self._unsent = self.output.unacknowledged()
         self._deadline.set(self._limits.stall_timeout)
 
     def resume_writing(self) -> None:
         self.output.resume()
+        self._waiting_since = self._loop.time()
         self._set_deadline()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        if self._tunnelling and self._body.eof():
+            self._end_request()
+            return self.context.protocol == "http"  # TLS cannot be half closed
         if self._head is not None and not self._reply_done:
             self.abort()  # as nginx: who does not wait for the reply is gone
+        return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.closed = True
-        self._open_connections.discard(self)
+        self._registry.discard(self)
         self._deadline.close()
         self._forget_gone_timer()
         self._drop_delegate()
@@ -135,23 +169,40 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
     def _advance(self) -> None:
         """Uses what has arrived as far as it goes."""
         try:
-            while self._buffer and not self._blocked and not self.closed:
-                if not self._body.done:
-                    self._read_body()
-                elif self._head is not None:
-                    if len(self._buffer) > PIPELINE_BYTES:
-                        self._pause_reading()
-                    return
-                elif self._lingering or not self._read_head():
-                    return
-        except ProxyError as error:
-            self._refuse(error)
+            self._use_buffer()
+        except Exception as failure:
+            self._failed(failure)
+
+    def _use_buffer(self) -> None:
+        whole = self._head is not None and self._body.done
+        if whole and not self._blocked and not self._request_ended:
+            self._end_request()
+        while self._buffer and not self._blocked and not self.closed:
+            if not self._body.done:
+                self._read_body()
+            elif self._head is not None:
+                if len(self._buffer) > PIPELINE_BYTES:
+                    self._pause_reading()
+                return
+            elif self._lingering or not self._read_head():
+                return
+
+    def _failed(self, failure: BaseException) -> None:
+        """Answers for a message that is at fault, or for a delegate that is."""
+        if isinstance(failure, ProxyError):
+            self._refuse(failure)
+        elif isinstance(failure, httputil.HTTPInputError):  # Tornado's delegates refuse with it
+            self._refuse(BadRequest(str(failure)))
+        else:
+            report = {"message": "a delegate failed", "exception": failure, "protocol": self}
+            self._loop.call_exception_handler(report)
+            self._refuse(ProxyError())
 
     def _read_head(self) -> bool:
         buffer = self._buffer
-        if buffer[0] in b"\r\n":  # RFC 9112 section 2.2: empty lines before a request line
-            self._buffer = buffer = buffer.lstrip(b"\r\n")
-            if not buffer:
+        if buffer[0] == 0x0D:
+            self._buffer = buffer = skip_empty_lines(buffer)
+            if buffer in (b"", b"\r"):
                 return False
         end = find_request_end(buffer)
         if (end if end >= 0 else len(buffer)) > self._limits.header_bytes:
@@ -177,6 +228,8 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._delegate = delegate = self._root.start_request(self, self)
         start_line = httputil.RequestStartLine(head.method, head.path, head.version)
         self._wait_for(delegate.headers_received(start_line, WireHeaders(head.fields)))
+        if self._continue_due and not getattr(delegate, "asks_for_body", False):
+            self.want_body()
         if self._body.done and not self._blocked:
             self._end_request()
 
@@ -209,18 +262,13 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             future.add_done_callback(self._unblock)
 
     def _unblock(self, future: asyncio.Future[None]) -> None:
-        if not future.cancelled() and (failure := future.exception()) is not None:
-            self._loop.call_exception_handler(
-                {"message": "a request's delegate failed", "exception": failure, "protocol": self}
-            )
-            self.abort()
-        if self.closed or self.transport.is_closing():
-            return
         self._blocked = False
+        if not future.cancelled() and (failure := future.exception()) is not None:
+            self._failed(failure)
+        if self.closed or self._lingering or self.transport.is_closing():
+            return
         self._resume_reading()
         self._set_deadline()
-        if self._body.done and self._head is not None and not self._request_ended:
-            self._end_request()
         self._advance()
 
     def _pause_reading(self) -> None:
@@ -245,7 +293,11 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self._gone_timer = None
 
     def want_body(self) -> None:
-        """The delegate wants the body: tell a client that waits for leave (RFC 9110, 10.1.1)."""
+        """The delegate wants the body: tell a client that waits for leave (RFC 9110, 10.1.1).
+
+        A delegate with a true attribute `asks_for_body` calls this when it does. For any other it
+        is called when the head has been received, as Tornado's own server does.
+        """
         if self._continue_due and not self._reply_begun:
             self.output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._continue_due = False
@@ -267,12 +319,24 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         fields = [*fields, *self._framing(head, start_line.code, fields)]
         octets = serialise(f"HTTP/1.1 {start_line.code} {start_line.reason}", fields)
         future = self.output.write(octets)
+        if start_line.code == 101:
+            self._begin_tunnel()
         return self.write(chunk) if chunk else future
 
-    def _framing(
-        self, head: ClientHead, status: int, fields: Fields
-    ) -> list[tuple[str, str]]:
+    def _begin_tunnel(self) -> None:
+        """What the client sends from now on is one body without end (RFC 9110 section 7.8)."""
+        self._body = CloseBody()
+        self._tunnelling = True
+        self._request_ended = False
+        self._resume_reading()
+        self._set_deadline()
+        self._loop.call_soon(self._advance)
+
+    def _framing(self, head: ClientHead, status: int, fields: Fields) -> list[tuple[str, str]]:
         """The fields that this connection adds to a reply (RFC 9112 section 6)."""
+        if status == 101:
+            self._closing, self._chunked = True, False
+            return []
         framing = []
         framed = head.method == "HEAD" or status in (204, 304)
         framed = framed or any(name.lower() == "content-length" for name, _ in fields)
@@ -304,7 +368,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._delegate = self._close_callback = None
         if self._body.done and not self._blocked:
             self._next()
-        elif self._continue_due:
+        elif self._continue_due or self._tunnelling:
             self._linger()
         else:  # read and drop the rest of the body, so that the reply is not lost to a reset
             self._set_deadline()
@@ -336,15 +400,17 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         elif self._lingering or (self._reply_done and self._head is not None):
             self._deadline.set(LINGER_SECONDS)
         elif self._head is None:
-            self._deadline.set(limits.idle_timeout)
+            self._deadline.set(DRAIN_SECONDS if self._closing else limits.idle_timeout)
+        elif self._tunnelling:
+            self._deadline.clear()
         elif not self._body.done and not self._blocked:
             self._deadline.set(limits.body_timeout)
         else:
             self._deadline.clear()
 
     def _expired(self) -> None:
-        if self.output.paused and self.output.unsent() < self._unsent:
-            self._unsent = self.output.unsent()  # slow, but reading
+        if self.output.paused and (unsent := self.output.unacknowledged()) < self._unsent:
+            self._unsent = unsent  # slow, but reading
             self._deadline.set(self._limits.stall_timeout)
         elif self.output.paused:
             self.abort()
@@ -365,9 +431,11 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._closing = True
         if not late:
             answer = self._refusal(error)
-            fields = [*answer.fields, ("connection", "close")]
+            length = ("content-length", str(len(answer.body)))
+            fields = [*answer.fields, length, ("connection", "close")]
             octets = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", fields)
-            self.output.write(octets, answer.body)
+            of_head = self._head is not None and self._head.method == "HEAD"
+            self.output.write(octets, b"" if of_head else answer.body)
         self._reply_begun = self._reply_done = True
         self._head_late = False
         self._linger()
@@ -409,7 +477,15 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self.output.reset()
 
     def drain(self) -> None:
-        """No further request: closes now when idle, else after the reply that is under way."""
+        """No further request but one that is on its way; then closes."""
         self._closing = True
-        if self._head is None and not self._buffer and not self._lingering:
-            self.close()
+        if self._head is None and not self._head_late and not self._lingering:
+            self._set_deadline()
+
+    def kept_waiting(self) -> float:
+        """Seconds since the client last did what the connection waits for; 0 while it does not
+        wait for the client."""
+        due = self._head is None or self._lingering or self.output.paused
+        if due or not (self._body.done or self._blocked or self._tunnelling):
+            return self._loop.time() - self._waiting_since
+        return 0.0

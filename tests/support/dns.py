@@ -79,7 +79,6 @@ class StubDns:
         trace: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._transport.abort)
-        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         self._loop.close()
 
@@ -98,6 +97,9 @@ class _Listener(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        asyncio.get_running_loop().stop()
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         question = DNSRecord.parse(data)
         name = str(question.q.qname).rstrip(".").lower()
@@ -106,7 +108,11 @@ class _Listener(asyncio.DatagramProtocol):
         if not reply.silent:
             packet = _packet(question, qtype, reply)
             loop = asyncio.get_running_loop()
-            loop.call_later(reply.delay, self._transport.sendto, packet, addr)
+            loop.call_later(reply.delay, self._send, packet, addr)
+
+    def _send(self, packet: bytes, addr: tuple[str, int]) -> None:
+        if not self._transport.is_closing():
+            self._transport.sendto(packet, addr)
 
 
 def _packet(question: DNSRecord, qtype: str, reply: Reply) -> bytes:

@@ -1,0 +1,52 @@
+"""The command as a process of its own, and what it costs.
+
+Owns: starting and ending it, and reading its figures. Must not know: what it is asked.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MIB = 2**20
+
+
+class Command:
+    """A running `cors-anywhere`."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.port = port
+
+    def resident(self, figure: str = "VmRSS") -> int:
+        """Its resident memory in octets; "VmHWM" is the most there ever was."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(rf"{figure}:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) * 1024
+
+
+@contextmanager
+def command(*options: str) -> Iterator[Command]:
+    """The command on a free port, with loopback targets allowed and no header required."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cors_anywhere", "--port", "0"),
+            *("--allow-network", "127.0.0.0/8", "--no-require-header", *options),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r":(\d+)", said)
+            assert found is not None, said
+            yield Command(process, int(found[1]))
+        finally:
+            process.kill()

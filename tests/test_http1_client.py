@@ -1,0 +1,463 @@
+"""The target's side of the wire, against raw sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cors_anywhere.errors import (
+    ConnectionTerminated,
+    GatewayError,
+    ProxyError,
+    ReadTimeout,
+    ResponseHeadTooLarge,
+    ResponseIncomplete,
+    ResponseTimeout,
+    TransferCodingError,
+    UpgradeFailed,
+    WriteTimeout,
+)
+from cors_anywhere.http1.client import MAX_INTERIM, QUEUE_BYTES, Limits, TargetConnection
+from cors_anywhere.http1.output import reset_socket
+from cors_anywhere.messages import CHUNKED
+from tests.support.loopback import Peer, in_loop
+
+SHORT = 0.05
+FIELDS = [("Host", "target.test")]
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n"
+NONE = b"Content-Length: 0\r\n\r\n"
+SWITCH = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+Script = Callable[[Peer], Awaitable[None]]
+
+
+@asynccontextmanager
+async def facing(script: Script, limits: Limits = Limits()) -> AsyncIterator[TargetConnection]:
+    """A connection to a target that follows the script; the script's failures are the test's."""
+    scripts: list[asyncio.Task[None]] = []
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def play() -> None:
+            try:
+                await script(Peer(reader, writer))
+            finally:
+                writer.close()
+
+        scripts.append(asyncio.ensure_future(play()))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, limit=2**20)
+    port = server.sockets[0].getsockname()[1]
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(
+        lambda: TargetConnection(limits), "127.0.0.1", port
+    )
+    try:
+        yield connection
+    finally:
+        connection.abort()
+        server.close()
+        for task in scripts:
+            task.cancel()
+        for outcome in await asyncio.gather(*scripts, return_exceptions=True):
+            if isinstance(outcome, AssertionError):
+                raise outcome
+
+
+def sends(*pieces: bytes, end: str = "stay") -> Script:
+    """Reads a request's head and sends these octets; then stays, or ends by "fin" or "rst"."""
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        for piece in pieces:
+            peer.writer.write(piece)
+            await asyncio.sleep(0)
+        if end == "rst":
+            reset_socket(peer.writer.get_extra_info("socket"))
+            peer.writer.transport.abort()
+        if end == "stay":
+            await peer.reader.read(-1)
+
+    return script
+
+
+async def whole(connection: TargetConnection) -> tuple[int, bytes]:
+    """A reply's status and content."""
+    head = await connection.reply()
+    content = b""
+    while piece := await connection.read():
+        content += piece
+    return head.status, content
+
+
+async def closing(connection: TargetConnection) -> None:
+    """Returns when the connection has ended."""
+    while not connection.closed:
+        await asyncio.sleep(0.001)
+
+
+# --- what is sent --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "length", "framing"),
+    [
+        ("GET", 0, b""),
+        ("PROPFIND", 0, b""),
+        ("POST", 0, b"content-length: 0\r\n"),
+        ("BREW", 0, b"content-length: 0\r\n"),
+        ("GET", 3, b"content-length: 3\r\n"),
+        ("DELETE", CHUNKED, b"transfer-encoding: chunked\r\n"),
+    ],
+)
+@in_loop
+async def test_a_head_is_sent_with_the_framing_that_its_body_needs(
+    method: str, length: int, framing: bytes
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.exactly(b"%s /p?q HTTP/1.1\r\nHost: target.test\r\n" % method.encode() + framing)
+        await peer.exactly(b"\r\n")
+        peer.writer.write(OK + NONE)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head(method, "/p?q", FIELDS, length)
+        assert await whole(connection) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("length", "octets"), [(5, b"abcde"), (CHUNKED, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")]
+)
+@in_loop
+async def test_a_body_is_sent_as_it_was_announced(length: int, octets: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        await peer.exactly(octets)
+        peer.writer.write(OK + NONE)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head("PUT", "/", FIELDS, length)
+        await connection.send(b"abc")
+        await connection.send(b"de")
+        connection.end_request()
+        await whole(connection)
+        assert connection.reusable
+
+
+# --- what is read --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("octets", "seen", "reusable"),
+    [
+        (OK + b"Content-Length: 3\r\n\r\nabc", (200, b"abc"), True),
+        (OK + CHUNKS + b"3;x\r\nabc\r\n0\r\nT: u\r\n\r\n", (200, b"abc"), True),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", (204, b""), True),
+        (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", (304, b""), True),
+        (OK + b"Connection: close\r\nContent-Length: 3\r\n\r\nabc", (200, b"abc"), False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", (200, b"abc"), False),
+        (OK + b"Content-Length: 3\r\n\r\nabcd", (200, b"abc"), False),
+        (OK + b"Content-Length: 0\r\n\r\nd", (200, b""), False),
+        (OK + CHUNKS + b"0\r\n\r\nd", (200, b""), False),
+        (b"HTTP/1.1 103 H\r\nA: b\r\n\r\n" + OK + NONE, (200, b""), True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at_once", [True, False])
+@in_loop
+async def test_a_reply_is_read_to_its_end_and_no_further(
+    octets: bytes, seen: tuple[int, bytes], reusable: bool, at_once: bool
+) -> None:
+    pieces = [octets] if at_once else [octets[i : i + 1] for i in range(len(octets))]
+    async with facing(sends(*pieces)) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        assert await whole(connection) == seen
+        while not reusable and connection.reusable:  # the octet behind may still be on its way
+            await asyncio.sleep(0)
+        assert connection.reusable is reusable
+
+
+@in_loop
+async def test_a_reply_without_framing_ends_with_its_connection() -> None:
+    async with facing(sends(OK + b"\r\nabc", end="fin")) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        assert await whole(connection) == (200, b"abc")
+        assert not connection.reusable
+
+
+@in_loop
+async def test_a_reply_to_head_has_no_body_whatever_it_says() -> None:
+    async with facing(sends(OK + b"Content-Length: 9\r\n\r\n")) as connection:
+        connection.send_head("HEAD", "/", FIELDS, 0)
+        assert await whole(connection) == (200, b"")
+        assert connection.reusable
+
+
+@in_loop
+async def test_one_connection_serves_one_exchange_after_another() -> None:
+    async def script(peer: Peer) -> None:
+        for body in (b"a", b"b", b"c"):
+            await peer.until(b"\r\n\r\n")
+            peer.writer.write(OK + b"Content-Length: 1\r\n\r\n" + body)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        for body in (b"a", b"b", b"c"):
+            connection.send_head("GET", "/", FIELDS, 0)
+            assert await whole(connection) == (200, body)
+            assert connection.reusable
+            connection.to_idle(lambda: None, 5)
+        assert connection.exchanges == 3
+
+
+@in_loop
+async def test_a_reply_before_the_end_of_the_request_spoils_the_connection() -> None:
+    async with facing(sends(OK + NONE)) as connection:
+        connection.send_head("PUT", "/", FIELDS, 9)
+        assert await whole(connection) == (200, b"")
+        assert not connection.reusable
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("octets", "end", "failure"),
+    [
+        (b"", "fin", ConnectionTerminated),
+        (b"", "rst", ConnectionTerminated),
+        (b"HTTP/1.1 20", "fin", ConnectionTerminated),
+        (b"HTTP/1.1 100 C\r\n\r\n", "fin", ConnectionTerminated),
+        (OK + b"Content-Length: 4\r\n\r\nabc", "fin", ResponseIncomplete),
+        (OK + b"Content-Length: 4\r\n\r\nabc", "rst", ResponseIncomplete),
+        (OK + CHUNKS + b"3\r\nabc\r\n", "fin", ResponseIncomplete),
+        (OK + CHUNKS + b"3\r\nabc\r\n0\r\n", "fin", ResponseIncomplete),
+        (OK + b"\r\nabc", "rst", ResponseIncomplete),
+        (OK + CHUNKS + b"3\r\nabcd\r\n", "stay", TransferCodingError),
+        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", "stay", TransferCodingError),
+        (b"SSH-2.0-x\r\n", "stay", GatewayError),
+        (b"\x15\x03\x01", "stay", GatewayError),
+        (b"HTTP/2.0 200 OK\r\n\r\n", "stay", GatewayError),
+        (SWITCH, "stay", UpgradeFailed),
+        (OK + b"A: " + b"x" * 32768, "stay", ResponseHeadTooLarge),
+        (OK + b"A: " + b"x" * 32768 + b"\r\n\r\n", "stay", ResponseHeadTooLarge),
+        (b"HTTP/1.1 102 P\r\n\r\n" * (MAX_INTERIM + 1), "stay", GatewayError),
+    ],
+)  # fmt: skip
+@in_loop
+async def test_a_fault_of_the_target_has_its_own_failure(
+    octets: bytes, end: str, failure: type[ProxyError]
+) -> None:
+    async with facing(sends(octets, end=end)) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        with pytest.raises(failure) as caught:
+            await whole(connection)
+        assert type(caught.value) is failure
+        assert not connection.reusable
+
+
+@in_loop
+async def test_content_that_came_before_a_fault_is_handed_over_first() -> None:
+    arrived = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.write(OK + CHUNKS + b"3\r\nabc\r\n")
+        await arrived.wait()
+        peer.writer.write(b"no\r\n")
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        await connection.reply()
+        while not connection._queued:
+            await asyncio.sleep(0)
+        arrived.set()
+        await closing(connection)
+        assert await connection.read() == b"abc"
+        with pytest.raises(TransferCodingError):
+            await connection.read()
+
+
+@in_loop
+async def test_a_fault_right_behind_the_head_is_known_before_the_head_is_passed_on() -> None:
+    async with facing(sends(OK + CHUNKS + b"3\r\nabc\r\nno\r\n")) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        with pytest.raises(TransferCodingError):
+            await connection.reply()
+
+
+@in_loop
+async def test_a_101_that_was_asked_for_begins_a_tunnel() -> None:
+    async with facing(sends(SWITCH + b"first")) as connection:
+        connection.send_head("GET", "/", FIELDS, 0, upgrade=True)
+        assert (await connection.reply()).status == 101
+        assert await connection.read() == b"first"
+
+
+# --- deadlines -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("octets", "failure"),
+    [
+        (b"", ResponseTimeout),
+        (b"HTTP/1.1 200 OK\r\n", ResponseTimeout),
+        (b"HTTP/1.1 100 C\r\n\r\n", ResponseTimeout),
+        (OK + b"Content-Length: 3\r\n\r\n", ReadTimeout),
+        (OK + b"\r\nab", ReadTimeout),
+    ],
+)
+@in_loop
+async def test_a_silent_target_is_given_up(octets: bytes, failure: type[ProxyError]) -> None:
+    limits = Limits(head_timeout=SHORT, idle_timeout=SHORT)
+    async with facing(sends(octets), limits) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        with pytest.raises(failure):
+            await whole(connection)
+        assert connection.transport.is_closing()
+
+
+@in_loop
+async def test_a_target_that_does_not_read_is_given_up() -> None:
+    async def script(peer: Peer) -> None:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.get_running_loop().create_future()
+
+    async with facing(script, Limits(idle_timeout=SHORT)) as connection:
+        connection.send_head("PUT", "/", FIELDS, 2**30)
+        with pytest.raises(WriteTimeout):
+            while True:
+                await connection.send(b"x" * 65536)
+
+
+@in_loop
+async def test_the_deadline_of_an_idle_connection_does_not_outlast_its_idleness() -> None:
+    async def script(peer: Peer) -> None:
+        for _ in range(2):
+            await peer.until(b"\r\n\r\nx")
+            peer.writer.write(OK + NONE)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        for _ in range(2):
+            connection.send_head("PUT", "/", FIELDS, 1)
+            with pytest.raises(TimeoutError):  # the client takes its time
+                await asyncio.wait_for(closing(connection), 2 * SHORT)
+            await connection.send(b"x")
+            connection.end_request()
+            assert await whole(connection) == (200, b"")
+            connection.to_idle(lambda: None, SHORT)
+
+
+@pytest.mark.parametrize("octets", [b"HTTP/1.1 200 OK\r\n\r\n", b"\x00", None])
+@in_loop
+async def test_an_idle_connection_that_speaks_or_ends_is_reported_once(
+    octets: bytes | None,
+) -> None:
+    go = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.write(OK + NONE)
+        await go.wait()
+        if octets:
+            peer.writer.write(octets)
+            await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        await whole(connection)
+        ended: asyncio.Queue[None] = asyncio.Queue()
+        connection.to_idle(lambda: ended.put_nowait(None), 5)
+        go.set()
+        await ended.get()
+        assert ended.empty()
+        assert connection.closed
+
+
+@in_loop
+async def test_an_idle_connection_ends_when_its_time_is_up() -> None:
+    async with facing(sends(OK + NONE)) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        await whole(connection)
+        ended = asyncio.Event()
+        connection.to_idle(ended.set, SHORT)
+        await ended.wait()
+
+
+# --- backpressure --------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_a_target_is_read_no_further_than_is_taken() -> None:
+    stuck = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.write(OK + b"Content-Length: 50000000\r\n\r\n")
+        peer.writer.transport.set_write_buffer_limits(high=0)
+        for _ in range(500):
+            peer.writer.write(b"x" * 100_000)
+            try:
+                await asyncio.wait_for(peer.writer.drain(), 0.1)
+            except TimeoutError:
+                stuck.set()
+                await peer.writer.drain()
+        await peer.reader.read(-1)
+
+    limits = Limits(idle_timeout=SHORT)  # it must not run while it is we who do not read
+    async with facing(script, limits) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        await connection.reply()
+        await stuck.wait()
+        got = len(await connection.read())
+        assert got <= QUEUE_BYTES + 65536
+        while piece := await connection.read():
+            got += len(piece)
+        assert got == 50_000_000
+
+
+@in_loop
+async def test_a_target_that_reads_slowly_makes_sending_wait() -> None:
+    begin = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await begin.wait()
+        await peer.until(b"\r\n\r\n")
+        await peer.reader.readexactly(20_000_000)
+        peer.writer.write(OK + NONE)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head("PUT", "/", FIELDS, 20_000_000)
+
+        async def upload() -> None:
+            for _ in range(200):
+                await connection.send(b"x" * 100_000)
+            connection.end_request()
+
+        sending = asyncio.ensure_future(upload())
+        done, _ = await asyncio.wait((sending,), timeout=0.1)
+        assert not done
+        assert connection.output.unsent() < 4 * 65536
+        begin.set()
+        assert await whole(connection) == (200, b"")
+        await sending
+        assert connection.reusable
+
+
+@in_loop
+async def test_a_target_that_goes_away_releases_whoever_sends() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.transport.abort()
+
+    async with facing(script) as connection:
+        connection.send_head("PUT", "/", FIELDS, 2**30)
+        with pytest.raises(ConnectionTerminated):
+            while True:
+                await connection.send(b"x" * 65536)
+                await asyncio.sleep(0)
