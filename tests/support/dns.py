@@ -36,6 +36,7 @@ Behaviour = Callable[[str, int], Reply]
 """From the type asked for ("A" or "AAAA") and how often it was asked before, to the reply."""
 
 Zone = Mapping[str, Reply | Behaviour]
+"""By name; "*.slow.example" is for every name one label longer that is not there itself."""
 
 
 def by_type(*, a: Reply = Reply(), aaaa: Reply = Reply()) -> Behaviour:
@@ -86,7 +87,8 @@ class StubDns:
         """Counts one question and decides what to say to it."""
         nth = self.asked[name, qtype]
         self.asked[name, qtype] += 1
-        said = self.zone.get(name, NXDOMAIN)
+        wildcard = "*." + name.partition(".")[2]
+        said = self.zone.get(name) or self.zone.get(wildcard, NXDOMAIN)
         return said if isinstance(said, Reply) else said(qtype, nth)
 
 

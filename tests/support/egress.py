@@ -1,0 +1,320 @@
+"""The proxy among addresses that are all this machine's: what it connects to, told as JSON.
+
+Runs inside a namespace (netns.py): a target listens on every address, the stub name server says
+what it is told to, the command is a child process. Owns: what is asked and what is recorded. Must
+not know: what is right; test_egress_table.py judges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from tests.support.dns import Reply, StubDns, Zone, alternating
+from tests.support.rows import ROWS, samples
+from tests.support.wire import Client, Seen, client
+
+PORTS = (80, 8000)
+PUBLIC, OTHER_PUBLIC, PRIVATE = "8.8.8.8", "8.8.4.4", "10.1.2.3"
+FORWARDER = f"{OTHER_PUBLIC}:8001"
+
+
+class Request(NamedTuple):
+    """What the target saw."""
+
+    address: str  # to which the connection was made
+    port: int
+    path: str
+    fields: list[str]
+
+
+class Target:
+    """Listens on every address; keeps a connection only after a reply to /keep."""
+
+    def __init__(self) -> None:
+        self.connections: list[str] = []
+        self.requests: list[Request] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers with the address it was reached at, or with the redirect that the path names."""
+        address, port = writer.get_extra_info("sockname")[:2]
+        self.connections.append(address)
+        try:
+            while await self._answer(reader, writer, address, port):
+                pass
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, port: int
+    ) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        path = head[0].split(" ")[1]
+        self.requests.append(Request(address, port, path, head[1:-2]))
+        to, keep = unquote(path.partition("?to=")[2]), path == "/keep"
+        status = f"302 Found\r\nLocation: {to}" if to else "200 OK"
+        fields = f"Content-Length: {len(address)}" + ("" if keep else "\r\nConnection: close")
+        writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n{address}".encode())
+        await writer.drain()
+        return keep
+
+
+class Proxy(NamedTuple):
+    """The running command."""
+
+    port: int
+
+
+class World(NamedTuple):
+    """What a scenario plays in."""
+
+    target: Target
+    dns: StubDns
+
+
+@asynccontextmanager
+async def world(zone: Zone) -> AsyncIterator[World]:
+    """The target and the name server."""
+    target = Target()
+    servers = [
+        await asyncio.start_server(target.serve, host, port, family=family, backlog=1000)
+        for port in PORTS
+        for host, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6))
+    ]
+    with StubDns(zone, port=53) as dns:
+        yield World(target, dns)
+    for server in servers:
+        server.close()
+
+
+@contextmanager
+def command(*options: str) -> Iterator[Proxy]:
+    """The command with its defaults, whatever this machine's environment would change."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith("CORSANYWHERE_")
+    }
+    environment.pop("HOST", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cors_anywhere", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r"http://\S+?:(\d+)", said)
+            assert found is not None, said
+            yield Proxy(int(found[1]))
+        finally:
+            process.terminate()
+
+
+async def fetch(connection: Client, url: str, *fields: str) -> Seen:
+    """One request on a kept connection."""
+    await connection.ask(url, fields=fields)
+    return await connection.reply()
+
+
+def told(seen: Seen) -> dict[str, Any]:
+    """A reply, for the report."""
+    return {"status": seen.status, "error": seen.error, "body": seen.body.decode("latin-1")}
+
+
+def host(address: str) -> str:
+    """An address as a URL writes it."""
+    return f"[{address}]" if ":" in address else address
+
+
+async def table() -> list[dict[str, Any]]:
+    """A1: every sample of every row, as a literal and as a name, on both ports."""
+    addresses = sorted({address for row in ROWS for address in samples(row)})
+    names = {address: f"a{n}.table.example" for n, address in enumerate(addresses)}
+    report = []
+    async with world({name: Reply((address,)) for address, name in names.items()}) as here:
+        with command() as proxy:
+            async with client(proxy) as connection:
+                for address, name in names.items():
+                    for form, said in (("literal", host(address)), ("name", name)):
+                        for port in PORTS:
+                            here.target.connections.clear()
+                            seen = await fetch(connection, f"http://{said}:{port}/")
+                            asked = {"address": address, "form": form, "port": port}
+                            made = {"connections": list(here.target.connections)}
+                            report.append(asked | made | told(seen))
+    return report
+
+
+async def flip() -> dict[str, Any]:
+    """A2: 10 000 requests to a name that is public and private in turn, never cached."""
+    replies: list[Seen] = []
+    good, bad = (Reply((address,), ttl=0) for address in (PUBLIC, PRIVATE))
+    async with world({"flip.example": alternating(good, bad)}) as here:
+        with command() as proxy:
+
+            async def some(count: int) -> None:
+                async with client(proxy) as connection:
+                    for number in range(count):
+                        path = "keep" if number % 4 == 0 else ""
+                        replies.append(await fetch(connection, f"http://flip.example/{path}"))
+
+            await asyncio.gather(*(some(1250) for _ in range(8)))
+        return {
+            "connections": _counted(here.target.connections),
+            "statuses": _counted([str(seen.status) for seen in replies]),
+            "asked": here.dns.asked["flip.example", "A"],
+            "shown": sum(PRIVATE.encode() in seen.body for seen in replies),
+        }
+
+
+async def mixed() -> list[dict[str, Any]]:
+    """A3: names with addresses of both kinds."""
+    answers = {
+        "private-first.example": (PRIVATE, PUBLIC),
+        "public-first.example": (PUBLIC, PRIVATE),
+        "two-families.example": ("::1", "fd00::1", PUBLIC),
+        "all-private.example": (PRIVATE, "::1"),
+    }
+    report = []
+    async with world({name: Reply(answer) for name, answer in answers.items()}) as here:
+        with command() as proxy:
+            async with client(proxy) as connection:
+                for name in answers:
+                    here.target.connections.clear()
+                    seen = await fetch(connection, f"http://{name}/")
+                    report.append(
+                        {"name": name, "connections": here.target.connections[:]} | told(seen)
+                    )
+    return report
+
+
+async def redirects() -> dict[str, Any]:
+    """A4: from a public target to each forbidden row, to itself, and to another origin."""
+    refused = [samples(row)[len(samples(row)) // 2] for row in ROWS]
+    to = [f"http://{host(address)}/" for address in refused]
+    to += ["http://private.example/", "http://localhost/", "http://metadata.internal/"]
+    report = []
+    async with world({"private.example": Reply((PRIVATE,))}) as here:
+        with command() as proxy:
+            async with client(proxy) as connection:
+                for url in to:
+                    here.target.connections.clear()
+                    seen = await fetch(connection, f"http://{PUBLIC}/?to={url}")
+                    made = {"url": url, "connections": here.target.connections[:]}
+                    report.append(made | told(seen))
+                here.target.connections.clear()
+                hops = await _redirected_for_ever(here, connection)
+                here.target.requests.clear()
+                url = f"http://{PUBLIC}/?to=http://{OTHER_PUBLIC}/"
+                await fetch(connection, url, "Authorization: Basic eDp5", "Cookie: a=b")
+    return {
+        "refused": report,
+        "hops": hops,
+        "heads": [request.fields for request in here.target.requests],
+    }
+
+
+async def _redirected_for_ever(here: World, connection: Client) -> int:
+    """How many requests a chain of nine redirects causes."""
+    url = f"http://{PUBLIC}/end"
+    for n in range(9):
+        url = f"http://{PUBLIC}/{n}?to=" + url.replace("%", "%25").replace("?", "%3F")
+    here.target.requests.clear()
+    await fetch(connection, url)
+    return len(here.target.requests)
+
+
+async def loops() -> dict[str, Any]:
+    """A5: the proxy asked for itself, directly and by a way around."""
+    nesting = 20
+    async with world({}) as here:
+        with command("--host", "0.0.0.0", "--allow-network", "0.0.0.0/0") as proxy:
+            accepted = 0
+
+            async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                nonlocal accepted
+                accepted += 1
+                back, forth = await asyncio.open_connection("127.0.0.1", proxy.port)
+                await asyncio.gather(_copy(reader, forth), _copy(back, writer))
+
+            own = ("127.0.0.1", "127.9.9.9", "0.0.0.0", PRIVATE, PUBLIC)
+            server = await asyncio.start_server(forward, *FORWARDER.split(":"))
+            async with client(proxy) as connection:
+                direct = [
+                    {"host": host} | told(await fetch(connection, f"http://{host}:{proxy.port}/"))
+                    for host in own
+                ]
+                around = f"http://{FORWARDER}/" * nesting + f"http://{PUBLIC}/"
+                seen = await fetch(connection, around)
+            server.close()
+    return {
+        "direct": direct,
+        "around": told(seen) | {"hops": accepted, "connections": here.target.connections},
+    }
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while octets := await reader.read(65536):
+        writer.write(octets)
+    writer.close()
+
+
+async def slow() -> dict[str, Any]:
+    """A6: others' requests, each with a look-up of its own, while 200 look-ups hang."""
+    loop = asyncio.get_running_loop()
+    zone = {"*.slow.example": Reply((PUBLIC,), delay=30), "*.quick.example": Reply((PUBLIC,))}
+    async with world(zone) as here:
+        with command() as proxy:
+
+            async def hang(number: int) -> None:
+                async with client(proxy) as connection:
+                    for turn in range(100):
+                        await fetch(connection, f"http://n{number}t{turn}.slow.example/")
+
+            hanging = [asyncio.create_task(hang(number)) for number in range(200)]
+            while len(here.dns.asked) < 400:  # an A and an AAAA question each
+                await asyncio.sleep(0.01)
+            took, statuses, end = [], [], loop.time() + 7
+            async with client(proxy) as connection:
+                while loop.time() < end:
+                    began = loop.time()
+                    seen = await fetch(connection, f"http://n{len(took)}.quick.example/")
+                    took.append(loop.time() - began)
+                    statuses.append(str(seen.status))
+            assert not any(task.done() for task in hanging)
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+    took.sort()
+    return {
+        "requests": len(took),
+        "statuses": _counted(statuses),
+        "p50": took[len(took) // 2],
+        "p99": took[len(took) * 99 // 100],
+    }
+
+
+def _counted(values: list[str]) -> dict[str, int]:
+    return {value: values.count(value) for value in sorted(set(values))}
+
+
+SCENARIOS: dict[str, Callable[[], Awaitable[Any]]] = {
+    scenario.__name__: scenario for scenario in (table, flip, mixed, redirects, loops, slow)
+}
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(SCENARIOS[sys.argv[1]]())))
