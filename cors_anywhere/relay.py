@@ -98,6 +98,7 @@ class Relay:
         meter: Meter | None = None,
         *,
         first_look: Callable[[RequestHead], Awaitable[Answer | None]] | None = None,
+        on_failure: Callable[[RequestHead, ProxyError], None] = lambda head, error: None,
         tunnel_idle: float = 60.0,
         replay_bytes: int = 65536,
         max_body_bytes: int | None = None,
@@ -107,6 +108,7 @@ class Relay:
         self._egress = egress
         self._meter = meter
         self._first_look = first_look
+        self._on_failure = on_failure
         self._tunnel_idle = tunnel_idle
         self._replay_bytes = replay_bytes
         self._max_body = max_body_bytes
@@ -121,6 +123,7 @@ class Relay:
             else:
                 await self._fetch(client, decision)
         except ProxyError as error:
+            self._on_failure(client.head, error)
             self._fail(client, error)
         except Exception:  # an operator's hook, or a mistake of ours: the client must not hang
             LOG.exception("A request failed in a way that nobody foresaw")

@@ -7,6 +7,7 @@ its root delegate.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -52,7 +53,20 @@ def run(
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit status."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    _calm_garbage_collector()
     return asyncio.run(_serve(settings, sockets, on_listening))
+
+
+def _calm_garbage_collector() -> None:
+    """Collects rarely, and never looks at what start-up made.
+
+    A request leaves next to no cycles, yet allocates enough for the default thresholds to start
+    several collections each: 103 to 113 instead of 114 to 141 microseconds a request (1 KiB over
+    HTTP, four rounds in turn, two shared cores).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 async def _serve(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from importlib import resources
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
@@ -21,13 +20,14 @@ from tornado.httputil import RequestStartLine, ResponseStartLine
 
 from cors_anywhere.detached import DetachedConnection
 from cors_anywhere.egress import DirectEgress, OwnAddresses
-from cors_anywhere.errors import ProxyError
+from cors_anywhere.forwarded import TrustedProxies
 from cors_anywhere.http1.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.limiter import Limiter
 from cors_anywhere.messages import CHUNKED, Answer, Deliver, Fields, RequestHead
+from cors_anywhere.observe import FailureLog
 from cors_anywhere.outbound import OutboundProxy
-from cors_anywhere.policy import Policy, networks
+from cors_anywhere.policy import Policy
 from cors_anywhere.rates import RateLimit
 from cors_anywhere.relay import Relay
 from cors_anywhere.settings import Settings
@@ -35,6 +35,8 @@ from cors_anywhere.target import Target
 
 if TYPE_CHECKING:
     from cors_anywhere.egress.resolver import Resolver
+
+LOG = logging.getLogger("cors_anywhere")
 
 QUEUE_BYTES = 65536
 """Of a request's body that may wait for the target before the client is read no further."""
@@ -83,6 +85,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             self._egress,
             _meter(settings, check_rate),
             first_look=None if first_look is None else _asynchronous(first_look),
+            on_failure=FailureLog(LOG),
             tunnel_idle=settings.client_idle_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
@@ -261,47 +264,6 @@ class _Message(httputil.HTTPMessageDelegate):
         self._client.gone()
 
 
-class TrustedProxies:
-    """The front servers whose `X-Forwarded-*` are believed."""
-
-    def __init__(self, trusted: tuple[str, ...]) -> None:
-        nets = networks(trusted)
-
-        @lru_cache(1024)
-        def is_trusted(address: str) -> bool:
-            try:
-                parsed = ip_address(address)
-            except ValueError:
-                return False
-            return any(parsed in net for net in nets)
-
-        self._any = bool(nets)
-        self._is_trusted = is_trusted
-
-    def __bool__(self) -> bool:
-        return self._any
-
-    def believe(self, peer: str, scheme: str, fields: Fields) -> tuple[str, str]:
-        """The client's address and scheme: the rightmost hop that is not itself trusted."""
-        if not self._is_trusted(peer):
-            return peer, scheme
-        hops: list[str] = []
-        for name, value in fields:
-            lower = name.lower()
-            if lower == "x-forwarded-for":
-                hops += [hop.strip(" \t") for hop in value.split(",")]
-            elif lower == "x-forwarded-proto":
-                proto = value.rpartition(",")[2].strip(" \t").lower()
-                scheme = proto if proto in ("http", "https") else scheme
-        for hop in reversed(hops):
-            if not _is_address(hop):
-                break
-            peer = hop
-            if not self._is_trusted(hop):
-                break
-        return peer, scheme
-
-
 class _Meter:
     """A rate limit's counting, or the operator's own function, as the relay's `Meter`."""
 
@@ -347,17 +309,3 @@ def _announced_length(fields: Fields) -> int:
         if size == 17 and name.lower() == "transfer-encoding":
             return CHUNKED
     return 0
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-class Refusing(Protocol):
-    """What a server asks when a client's message cannot be served."""
-
-    def failed(self, error: ProxyError) -> Answer: ...

@@ -1,127 +1,24 @@
 """The proxy among addresses that are all this machine's: what it connects to, told as JSON.
 
-Runs inside a namespace (netns.py): a target listens on every address, the stub name server says
-what it is told to, the command is a child process. Owns: what is asked and what is recorded. Must
-not know: what is right; test_egress_table.py judges.
+Runs inside a namespace (netns.py). Owns: what is asked, and what of it is reported. Must not know:
+what is right; test_egress_table.py judges.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
-import socket
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, NamedTuple
-from urllib.parse import unquote
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from tests.support.dns import Reply, StubDns, Zone, alternating
+from tests.support.dns import Reply, alternating
 from tests.support.rows import ROWS, samples
 from tests.support.wire import Client, Seen, client
+from tests.support.world import PORTS, World, command, world
 
-PORTS = (80, 8000)
 PUBLIC, OTHER_PUBLIC, PRIVATE = "8.8.8.8", "8.8.4.4", "10.1.2.3"
 FORWARDER = f"{OTHER_PUBLIC}:8001"
-
-
-class Request(NamedTuple):
-    """What the target saw."""
-
-    address: str  # to which the connection was made
-    port: int
-    path: str
-    fields: list[str]
-
-
-class Target:
-    """Listens on every address; keeps a connection only after a reply to /keep."""
-
-    def __init__(self) -> None:
-        self.connections: list[str] = []
-        self.requests: list[Request] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answers with the address it was reached at, or with the redirect that the path names."""
-        address, port = writer.get_extra_info("sockname")[:2]
-        self.connections.append(address)
-        try:
-            while await self._answer(reader, writer, address, port):
-                pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, port: int
-    ) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        path = head[0].split(" ")[1]
-        self.requests.append(Request(address, port, path, head[1:-2]))
-        to, keep = unquote(path.partition("?to=")[2]), path == "/keep"
-        status = f"302 Found\r\nLocation: {to}" if to else "200 OK"
-        fields = f"Content-Length: {len(address)}" + ("" if keep else "\r\nConnection: close")
-        writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n{address}".encode())
-        await writer.drain()
-        return keep
-
-
-class Proxy(NamedTuple):
-    """The running command."""
-
-    port: int
-
-
-class World(NamedTuple):
-    """What a scenario plays in."""
-
-    target: Target
-    dns: StubDns
-
-
-@asynccontextmanager
-async def world(zone: Zone) -> AsyncIterator[World]:
-    """The target and the name server."""
-    target = Target()
-    servers = [
-        await asyncio.start_server(target.serve, host, port, family=family, backlog=1000)
-        for port in PORTS
-        for host, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6))
-    ]
-    with StubDns(zone, port=53) as dns:
-        yield World(target, dns)
-    for server in servers:
-        server.close()
-
-
-@contextmanager
-def command(*options: str) -> Iterator[Proxy]:
-    """The command with its defaults, whatever this machine's environment would change."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith("CORSANYWHERE_")
-    }
-    environment.pop("HOST", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cors_anywhere", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            found = re.search(r"http://\S+?:(\d+)", said)
-            assert found is not None, said
-            yield Proxy(int(found[1]))
-        finally:
-            process.terminate()
 
 
 async def fetch(connection: Client, url: str, *fields: str) -> Seen:
@@ -288,7 +185,9 @@ async def slow() -> dict[str, Any]:
             hanging = [asyncio.create_task(hang(number)) for number in range(200)]
             while len(here.dns.asked) < 400:  # an A and an AAAA question each
                 await asyncio.sleep(0.01)
-            took, statuses, end = [], [], loop.time() + 7
+            took: list[float] = []
+            statuses: list[str] = []
+            end = loop.time() + 7
             async with client(proxy) as connection:
                 while loop.time() < end:
                     began = loop.time()
@@ -312,7 +211,7 @@ def _counted(values: list[str]) -> dict[str, int]:
     return {value: values.count(value) for value in sorted(set(values))}
 
 
-SCENARIOS: dict[str, Callable[[], Awaitable[Any]]] = {
+SCENARIOS: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
     scenario.__name__: scenario for scenario in (table, flip, mixed, redirects, loops, slow)
 }
 

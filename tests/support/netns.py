@@ -67,8 +67,10 @@ def unavailable() -> str:
 
 
 def _unshare() -> list[str]:
-    # Who is not root becomes root of a user namespace first.
-    return ["unshare", *([] if os.getuid() == 0 else ["-r"]), "-n", "-m", "--"]
+    # Who is not root becomes root of a user namespace first. The namespace of processes sees to it
+    # that none of them outlives a test that was given up.
+    root = [] if os.getuid() == 0 else ["--map-root-user"]
+    return ["unshare", *root, "--net", "--mount", "--pid", "--fork", "--kill-child", "--"]
 
 
 def _enter() -> None:
