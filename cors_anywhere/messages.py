@@ -87,6 +87,14 @@ class Metered(NamedTuple):
     then: Plan | Answer
 
 
+class Exceeded(NamedTuple):
+    """Why a request that counts is not carried out."""
+
+    text: str = ""  # after the first line of the 429; "" for the sentence of the rate limit
+    remaining: int = 0
+    reset_after: float | None = None  # seconds until more are allowed; None when nobody knows
+
+
 class Deliver(NamedTuple):
     """The target's reply goes to the client under this head."""
 

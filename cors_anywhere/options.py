@@ -158,7 +158,7 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
         Option(
             "rate-limit",
             "rate_limit",
-            "Requests of one origin: 50/3minutes, or '<max> <minutes> [exempt hosts or /regex/]'.",
+            "Requests that an origin may send: 50/3minutes, or '<max> <minutes> [exempt hosts or /regex/]'.",
             "SPEC",
             legacy=("CORSANYWHERE_RATELIMIT",),
         ),
@@ -283,11 +283,11 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "Deadlines": tuple(
         Option(name, name.replace("-", "_"), text, "SECONDS", _seconds)
         for name, text in (
-            ("connect-timeout", "To connect to a target, TLS included."),
+            ("connect-timeout", "To connect to a target, look-up and TLS included."),
             ("head-timeout", "For the head of a target's reply."),
-            ("idle-timeout", "Silence within a target's reply."),
+            ("idle-timeout", "Silence in the middle of a body, of a reply or a request."),
             ("client-header-timeout", "For the head of a request."),
-            ("client-idle-timeout", "Between the requests of a connection."),
+            ("client-idle-timeout", "Between the requests of a connection, and within a WebSocket."),
             ("client-stall-timeout", "For a client that does not read its reply."),
             ("drain-timeout", "For requests in flight when the proxy is told to stop."),
         )
@@ -295,16 +295,18 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "Limits": tuple(
         Option(name, name.replace("-", "_"), text, "N", _integer, unset=unset)
         for name, text, unset in (
-            ("max-header-bytes", "Header block of a request.", ""),
+            ("max-header-bytes", "Header block of a request, and of a target's reply.", ""),
             ("max-url-bytes", "URL of a request.", ""),
             ("max-body-bytes", "Body of a request.", "no limit"),
             ("max-response-bytes", "Body of a reply.", "no limit"),
-            ("max-connections", "Connections at once.", "what the file descriptors allow"),
+            ("max-connections", "Clients' connections at once.", "what the file descriptors allow"),
         )
     ),
 }
 
 OPTIONS: Final = tuple(option for group in GROUPS.values() for option in group)
+
+_MARKDOWN: Final = str.maketrans({"*": r"\*", "<": "&lt;", ">": "&gt;", "|": r"\|"})
 
 
 def markdown_table() -> str:
@@ -315,5 +317,6 @@ def markdown_table() -> str:
         variables = ", ".join(f"`{name}`" for name in (option.variable, *option.legacy))
         metavar = f" {option.metavar}" if option.metavar else ""
         names = names[:-1] + metavar + "`" + ("…" if option.kind == "many" else "")
-        rows.append(f"| {names} | {variables} | {option.default} | {option.help} |")
+        text = option.help.translate(_MARKDOWN)
+        rows.append(f"| {names} | {variables} | {option.default} | {text} |")
     return "\n".join(rows) + "\n"

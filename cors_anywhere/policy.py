@@ -28,6 +28,7 @@ from cors_anywhere.errors import (
 from cors_anywhere.messages import (
     Answer,
     Deliver,
+    Exceeded,
     Fields,
     Follow,
     Hop,
@@ -59,9 +60,16 @@ _HOST_RULES = {
 
 class Policy:
     """The decisions of one proxy. `help_page` is its type and text; `loop_token` names the
-    instance in `CDN-Loop`."""
+    instance in `CDN-Loop`. `metered` says that requests count even without a rate limit."""
 
-    def __init__(self, settings: Settings, *, help_page: tuple[str, str], loop_token: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        help_page: tuple[str, str],
+        loop_token: str,
+        metered: bool = False,
+    ) -> None:
         self._settings = settings
         self._token = loop_token
         self._help = Answer(
@@ -77,6 +85,7 @@ class Policy:
         self._allow_targets = tuple(map(TargetPattern.parse, settings.allow_targets))
         self._deny_targets = tuple(map(TargetPattern.parse, settings.deny_targets))
         self._rate = RateLimit.parse(settings.rate_limit) if settings.rate_limit else None
+        self._metered = metered or self._rate is not None
         self._outbound = rewrite.Outbound(
             remove=settings.remove_headers,
             set_fields=settings.set_headers,
@@ -107,7 +116,7 @@ class Policy:
         if "cdn-loop" in index and rewrite.passed_through(head, self._token):
             raise LoopDetected
         self._check_asker(index, origin or "")
-        if self._rate is None or self._rate.exempts(origin or ""):
+        if not self._metered or (self._rate is not None and self._rate.exempts(origin or "")):
             return self._plan_first(head, target, origin, upgrade)
         try:
             return Metered(origin or "", self._plan_first(head, target, origin, upgrade))
@@ -252,16 +261,24 @@ class Policy:
         body = f"{error.detail}\n{error.hint}" if error.hint else error.detail
         return Answer(error.status, error.reason, self._varying(_own(fields)), body.encode())
 
-    def limited(self, origin: str, remaining: int, reset_after: float) -> Answer:
-        """The 429. `reset_after` is in seconds."""
-        assert self._rate is not None
+    def limited(self, origin: str, exceeded: Exceeded) -> Answer:
+        """The 429."""
+        rate, reset_after = self._rate, exceeded.reset_after
+        if rate is not None and not exceeded.text:
+            text = rate.sentence(origin)
+        else:
+            text = f'The origin "{origin}" has sent too many requests.\n{exceeded.text}'.rstrip(
+                "\n"
+            )
+        answer = self.failed(TooManyRequests(text))
+        if rate is None or reset_after is None:
+            return answer
         seconds = max(1, math.ceil(reset_after))
-        answer = self.failed(TooManyRequests(self._rate.sentence(origin)))
         # The fields of draft-ietf-httpapi-ratelimit-headers, and RFC 9110 section 10.2.3.
         extra = [
             ("retry-after", str(seconds)),
-            ("ratelimit-policy", f'"origin";q={self._rate.amount};w={self._rate.seconds}'),
-            ("ratelimit", f'"origin";r={remaining};t={seconds}'),
+            ("ratelimit-policy", f'"origin";q={rate.amount};w={rate.seconds}'),
+            ("ratelimit", f'"origin";r={exceeded.remaining};t={seconds}'),
         ]
         plain = [field for field in answer.fields if not field[0].startswith("access-control-")]
         return answer._replace(fields=self._varying(_own([*plain, *extra])))

@@ -17,6 +17,7 @@ from cors_anywhere.messages import (
     CHUNKED,
     Answer,
     Deliver,
+    Exceeded,
     Metered,
     Plan,
     ReplyHead,
@@ -84,8 +85,8 @@ class Egress(Protocol):
 class Meter(Protocol):
     """Counts requests."""
 
-    async def allow(self, key: str) -> tuple[bool, int, float]:
-        """Counts one: whether it is allowed, how many remain, seconds until more."""
+    async def count(self, key: str) -> Exceeded | None:
+        """Counts one; None when it is allowed."""
 
 
 class Relay:
@@ -145,10 +146,8 @@ class Relay:
             return decision
         if self._meter is None:
             return decision.then
-        allowed, remaining, reset_after = await self._meter.allow(decision.key)
-        if allowed:
-            return decision.then
-        return self._policy.limited(decision.key, remaining, reset_after)
+        exceeded = await self._meter.count(decision.key)
+        return self._policy.limited(decision.key, exceeded) if exceeded else decision.then
 
     async def _fetch(self, client: Client, plan: Plan) -> None:
         body = _Upload(client, self._replay_bytes, self._max_body) if plan.with_body else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import RequestStartLine, ResponseStartLine
+from tornado.iostream import IOStream
 
 from cors_anywhere.detached import DetachedConnection
 from cors_anywhere.egress import DirectEgress, OwnAddresses
@@ -24,12 +25,12 @@ from cors_anywhere.forwarded import TrustedProxies
 from cors_anywhere.http1.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.limiter import Limiter
-from cors_anywhere.messages import CHUNKED, Answer, Deliver, Fields, RequestHead
+from cors_anywhere.messages import CHUNKED, Answer, Deliver, Exceeded, Fields, RequestHead
 from cors_anywhere.observe import FailureLog
 from cors_anywhere.outbound import OutboundProxy
 from cors_anywhere.policy import Policy
 from cors_anywhere.rates import RateLimit
-from cors_anywhere.relay import Relay
+from cors_anywhere.relay import Meter, Relay
 from cors_anywhere.settings import Settings
 from cors_anywhere.target import Target
 
@@ -47,8 +48,11 @@ FirstLook = Callable[[RequestHead], Answer | Awaitable[Answer | None] | None]
 ChooseProxy = Callable[[Target], OutboundProxy | Awaitable[OutboundProxy | None] | None]
 """Which HTTP proxy carries a request to a target; None for none."""
 
-CheckRate = Callable[[str], bool | Awaitable[bool]]
-"""Whether one more request of this origin is allowed, instead of the counting of a rate limit."""
+RateVerdict = bool | str | None
+"""None, True or "" allows a request; False answers it with 429, a text with that text added."""
+
+CheckRate = Callable[[str], RateVerdict | Awaitable[RateVerdict]]
+"""Judges one more request of an origin ("" for none), instead of the counting of a rate limit."""
 
 
 class CorsProxy(httputil.HTTPServerConnectionDelegate):
@@ -73,6 +77,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             settings,
             help_page=_help_page(settings),
             loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
+            metered=check_rate is not None,
         )
         self._egress = DirectEgress(
             settings,
@@ -114,6 +119,13 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             line.method, line.path, fields, _announced_length(fields), peer, scheme, port, base
         )
 
+    def listens_at(self, stream: IOStream) -> None:
+        """Learns from a connection of Tornado's server where that listens: the proxy must not
+        connect to itself."""
+        here = "" if stream.closed() else stream.socket.getsockname()
+        if isinstance(here, tuple):
+            self.own.add(*here[:2])
+
     async def close(self) -> None:
         """Ends idle connections to targets."""
         await self._egress.close()
@@ -124,6 +136,8 @@ class ConnectionClient:
 
     def __init__(self, proxy: CorsProxy, connection: httputil.HTTPConnection) -> None:
         self._proxy = proxy
+        if isinstance(connection, HTTP1Connection):
+            proxy.listens_at(connection.stream)
         self._connection: Any = connection  # in part more than Tornado's interface names
         self._chunks: list[bytes] = []
         self._size = 0
@@ -264,25 +278,36 @@ class _Message(httputil.HTTPMessageDelegate):
         self._client.gone()
 
 
-class _Meter:
-    """A rate limit's counting, or the operator's own function, as the relay's `Meter`."""
+class _CountingMeter:
+    """A rate limit's counting, as the relay's `Meter`."""
 
-    def __init__(self, limiter: Limiter, check: Callable[[str], Awaitable[bool]] | None) -> None:
+    def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
+
+    async def count(self, key: str) -> Exceeded | None:
+        quota = await self._limiter.hit(key)
+        return None if quota.allowed else Exceeded("", quota.remaining, quota.reset_after)
+
+
+class _AskingMeter:
+    """The operator's own function, as the relay's `Meter`."""
+
+    def __init__(self, check: Callable[[str], Awaitable[RateVerdict]]) -> None:
         self._check = check
 
-    async def allow(self, key: str) -> tuple[bool, int, float]:
-        if self._check is not None:
-            return await self._check(key), 0, 0.0
-        quota = await self._limiter.hit(key)
-        return quota.allowed, quota.remaining, quota.reset_after
+    async def count(self, key: str) -> Exceeded | None:
+        verdict = await self._check(key)
+        if verdict is None or verdict is True or verdict == "":
+            return None
+        return Exceeded(str(verdict or ""))
 
 
-def _meter(settings: Settings, check_rate: CheckRate | None) -> _Meter | None:
-    if settings.rate_limit is None:
-        return None
-    check = None if check_rate is None else _asynchronous(check_rate)
-    return _Meter(Limiter(RateLimit.parse(settings.rate_limit)), check)
+def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:
+    if check_rate is not None:
+        return _AskingMeter(_asynchronous(check_rate))
+    if settings.rate_limit is not None:
+        return _CountingMeter(Limiter(RateLimit.parse(settings.rate_limit)))
+    return None
 
 
 def _asynchronous(function: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:

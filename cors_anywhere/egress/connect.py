@@ -139,13 +139,14 @@ def _prohibited(target: Target, address: str, verdict: Verdict) -> ProhibitedTar
         hint = "The operator of this proxy denied this network (--deny-network)."
     else:
         hint = f"The operator of this proxy can allow it with --allow-network{network}."
+    log_hint = f"; --allow-network {verdict.network}" if verdict.network else ""
     points = "is" if literal else "has"
     return ProhibitedTarget(
         f"The proxy does not connect to {target.host}: it {points} a forbidden address"
         f" ({verdict.name}).",
         verdict=verdict.name,
         hint=hint,
-        log_detail=f"{target.host} is {address}: {verdict.name}; --allow-network {verdict.network}",
+        log_detail=f"{target.host} is {address}: {verdict.name}{log_hint}",
     )
 
 

@@ -18,12 +18,16 @@ FRAMING_PER_OCTET = 16
 """Octets of chunked framing that nobody counts for each octet of content: the smallest chunks need
 five, and a short extension is no offence."""
 
+MAX_PIECES = 512
+"""Empty lines of one read at which a body's end is looked for. Content may be made of them, and
+each costs a microsecond."""
+
 
 class Body(Protocol):
     """What is left of a body that is being read."""
 
     done: bool
-    rest: bytes  # what came after the end, once done
+    rest: bytes | None  # what came after the end, once done; None: that is not known
 
     def feed(self, data: bytes) -> bytes:
         """Takes octets from the wire, returns the content among them; raises ProxyError."""
@@ -40,7 +44,7 @@ class LengthBody:
     def __init__(self, length: int) -> None:
         self._left = length
         self.done = length == 0
-        self.rest = b""
+        self.rest: bytes | None = b""
 
     def feed(self, data: bytes) -> bytes:
         left = self._left
@@ -62,7 +66,7 @@ class CloseBody:
 
     def __init__(self) -> None:
         self.done = False
-        self.rest = b""
+        self.rest: bytes | None = b""
 
     def feed(self, data: bytes) -> bytes:
         return data
@@ -76,7 +80,8 @@ class ChunkedBody:
     """A chunked body. Small chunks of one read are joined; extensions and trailers are dropped.
 
     It can end only where an empty line ends: so the pieces that llhttp gets are cut there, and
-    the octets behind the body are found although llhttp does not tell where it stopped.
+    the octets behind the body are found although llhttp does not tell where it stopped. After
+    MAX_PIECES the rest of a read is one piece; what is behind a body that ends in it is lost.
 
     `max_overhead` bounds, in octets, the framing beyond what FRAMING_PER_OCTET allows: extensions
     and trailers have no other limit.
@@ -89,7 +94,7 @@ class ChunkedBody:
         max_overhead: int,
     ) -> None:
         self.done = False
-        self.rest = b""
+        self.rest: bytes | None = b""
         self._chunks: list[bytes] = []
         self._error = error
         self._overhead = 0
@@ -104,19 +109,24 @@ class ChunkedBody:
 
     def on_body(self, chunk: bytes) -> None:
         """llhttp's callback."""
-        self._chunks.append(chunk)
+        if not self.done:
+            self._chunks.append(chunk)
 
     def on_message_complete(self) -> None:
         """llhttp's callback."""
         self.done = True
 
     def feed(self, data: bytes) -> bytes:
-        start = 0
-        while start < len(data) and not self.done:
+        start, pieces = 0, 0
+        while start < len(data) and not self.done and pieces < MAX_PIECES:
             end = self._piece_end(data, start)
             self._feed_piece(data[start:end] if (start or end < len(data)) else data)
-            start = end
+            start, pieces = end, pieces + 1
         self.rest = data[start:]
+        if start < len(data) and not self.done:
+            self._tail = data[-2:]
+            self._feed_piece(data[start:])
+            start, self.rest = len(data), None
         chunks, self._chunks = self._chunks, []
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         overhead = self._overhead + start - (FRAMING_PER_OCTET + 1) * len(content)
@@ -145,6 +155,8 @@ class ChunkedBody:
         try:
             self._parser.feed_data(piece)
         except HttpParserError as error:
+            if self.done:
+                return  # it is not of the body
             raise self._error(f"{self._error.sentence} ({error})", log_detail=str(error)) from error
 
 

@@ -295,7 +295,7 @@ class TargetConnection(asyncio.Protocol):
             self._content.append(content)
             self._queued += len(content)
         if body.done:
-            self._keep_alive = self._keep_alive and not body.rest
+            self._keep_alive = self._keep_alive and body.rest == b""
             self._deadline.clear()
         elif self._queued > QUEUE_BYTES:
             self._reading_paused = True

@@ -236,8 +236,11 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
     def _read_body(self) -> None:
         content = self._body.feed(self._buffer)
         self._continue_due = False
-        self._buffer = self._body.rest if self._body.done else b""
-        self._set_deadline()
+        rest = self._body.rest if self._body.done else b""
+        self._closing = self._closing or rest is None
+        self._buffer = rest or b""
+        if not self._reply_done:  # what is only dropped has one deadline for all of it
+            self._set_deadline()
         if content and self._delegate is not None:
             self._wait_for(self._delegate.data_received(content))
         if self._body.done and not self._blocked:
@@ -416,7 +419,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self.abort()
         elif self._head_late or (self._head is not None and not self._reply_begun):
             self._refuse(RequestTimeout())
-        elif self.output.unsent() or not self._reply_done:
+        elif self.output.unsent() or not self._reply_done or self.transport.is_closing():
             self.abort()
         else:
             self.close()
@@ -453,6 +456,8 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        else:
+            self.transport.close()  # asyncio's TLS reads on until the peer's close_notify
         self._set_deadline()
 
     def _drop_delegate(self) -> None:

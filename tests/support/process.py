@@ -32,11 +32,13 @@ class Command:
 
 @contextmanager
 def command(*options: str) -> Iterator[Command]:
-    """The command on a free port, with loopback targets allowed and no header required."""
+    """The command on a free port, with loopback targets allowed, and no header required unless
+    the options name one."""
+    required = () if "--require-header" in options else ("--no-require-header",)
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "cors_anywhere", "--port", "0"),
-            *("--allow-network", "127.0.0.0/8", "--no-require-header", *options),
+            *("--allow-network", "127.0.0.0/8", *required, *options),
         ],
         stdout=subprocess.PIPE,
         text=True,
