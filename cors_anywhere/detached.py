@@ -11,16 +11,18 @@ from collections.abc import Awaitable, Callable
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from cors_anywhere.http1.output import reset_socket
+from cors_anywhere.http1.output import has_closed, reset_socket
 
 _READ_BYTES = 65536
+_LOOK_SECONDS = 0.5
+"""Between looks whether a client that is not read still is there."""
 
 
 class DetachedConnection:
     """What is left of an `HTTPConnection` after a 101.
 
     `feed` takes each piece that the client sends and says when the next may come; `end` is called
-    at the client's end.
+    at the client's end, `gone` when the client has left while nothing more could be taken.
     """
 
     def __init__(
@@ -28,10 +30,12 @@ class DetachedConnection:
         stream: IOStream,
         feed: Callable[[bytes], Awaitable[None] | None],
         end: Callable[[], None],
+        gone: Callable[[], None],
     ) -> None:
         self._stream = stream
         self._feed = feed
         self._end = end
+        self._gone = gone
         self._reading = asyncio.ensure_future(self._read())
 
     async def _read(self) -> None:
@@ -39,9 +43,16 @@ class DetachedConnection:
             while True:
                 room = self._feed(await self._stream.read_bytes(_READ_BYTES, partial=True))
                 if room is not None:
-                    await room
+                    await self._wait_for(asyncio.ensure_future(room))
         except StreamClosedError:
             self._end()
+
+    async def _wait_for(self, room: asyncio.Future[None]) -> None:
+        while not room.done():
+            await asyncio.wait((room,), timeout=_LOOK_SECONDS)
+            if not room.done() and has_closed(self._stream.socket):
+                self._gone()
+                return
 
     async def write(self, chunk: bytes) -> None:
         """Sends a piece; returns when more may be sent."""

@@ -17,6 +17,9 @@ from tornado.web import RequestHandler, stream_request_body
 from cors_anywhere.http1.fields import pairs_of
 from cors_anywhere.web import ConnectionClient, CorsProxy
 
+CLIENT_LEFT = 499
+"""Logged for a request that got no reply: what other servers log then."""
+
 
 class _AnyMethod(Container[str]):
     def __contains__(self, method: object) -> bool:
@@ -36,7 +39,6 @@ class CorsProxyHandler(RequestHandler):
 
     def initialize(self, proxy: CorsProxy) -> None:
         self._proxy = proxy
-        self._task: asyncio.Task[None] | None = None
 
     def _cross_origin_protection(self) -> None:
         pass
@@ -54,32 +56,34 @@ class CorsProxyHandler(RequestHandler):
         context = getattr(connection, "context", None)
         self._client = ConnectionClient(self._proxy, connection)
         fields = pairs_of(self.request.headers)
-        self._task = self._client.start(self._proxy.head(line, fields, context, base))
+        self._auto_finish = False
+        task = self._client.start(self._proxy.head(line, fields, context, base))
+        task.add_done_callback(self._served)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._client.feed(chunk)
 
     def on_connection_close(self) -> None:
+        # Tornado also comes here after a reply that was complete before the request was, and then
+        # never calls the method's handler.
         self._client.gone()
+        super().on_connection_close()
 
-    async def _serve(self, *_: Any) -> None:
-        self._client.end()
-        self._auto_finish = False
-        assert self._task is not None
-        try:
-            await self._task
-        except asyncio.CancelledError:
-            pass  # the client has left
+    def _served(self, _: asyncio.Task[None]) -> None:
+        self.set_status(self._client.status or CLIENT_LEFT)  # for the log
         self._finished = True
         self._log()
         self.on_finish()
 
-    get = head = post = put = patch = delete = options = _serve
+    def _end_request(self, *_: Any) -> None:
+        self._client.end()
+
+    get = head = post = put = patch = delete = options = _end_request
 
     def __getattr__(self, name: str) -> Any:
         # Tornado looks a method's handler up by the method's name in lower case.
         if name == ((self.__dict__.get("request") and self.request.method) or "").lower():
-            return self._serve
+            return self._end_request
         raise AttributeError(name)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from cors_anywhere.errors import ProxyError
     from cors_anywhere.target import Target
 
 Fields = Sequence[tuple[str, str]]
@@ -84,7 +85,7 @@ class Metered(NamedTuple):
     """A request that counts against a rate limit before `then` is carried out."""
 
     key: str
-    then: Plan | Answer
+    then: Plan | Answer | ProxyError
 
 
 class Exceeded(NamedTuple):

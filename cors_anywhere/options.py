@@ -158,7 +158,8 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
         Option(
             "rate-limit",
             "rate_limit",
-            "Requests that an origin may send: 50/3minutes, or '<max> <minutes> [exempt hosts or /regex/]'.",
+            "Requests that an origin may send: 50/3minutes, or"
+            " '<max> <minutes> [exempt hosts or /regex/]'.",
             "SPEC",
             legacy=("CORSANYWHERE_RATELIMIT",),
         ),
@@ -287,7 +288,10 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
             ("head-timeout", "For the head of a target's reply."),
             ("idle-timeout", "Silence in the middle of a body, of a reply or a request."),
             ("client-header-timeout", "For the head of a request."),
-            ("client-idle-timeout", "Between the requests of a connection, and within a WebSocket."),
+            (
+                "client-idle-timeout",
+                "Between the requests of a connection, or in a WebSocket.",
+            ),
             ("client-stall-timeout", "For a client that does not read its reply."),
             ("drain-timeout", "For requests in flight when the proxy is told to stop."),
         )

@@ -24,6 +24,7 @@ from cors_anywhere.errors import (
     Refused,
     ResponseBodyTooLarge,
     TooManyRequests,
+    UpgradeFailed,
 )
 from cors_anywhere.messages import (
     Answer,
@@ -107,7 +108,7 @@ class Policy:
         if path.startswith("/iscorsneeded") and path[13:14] in ("", "/", "?"):
             return Answer(200, "OK", [("content-type", "text/plain")], b"no")
         upgrade = "upgrade" in index and _asks_for_websocket(head, index)
-        if upgrade and path.startswith(("/ws:", "/wss:")):
+        if upgrade and path[:5].lower().startswith(("/ws:", "/wss:")):
             path = f"/http{path[3:]}"
         try:
             target = parse_path(path)
@@ -121,7 +122,7 @@ class Policy:
         try:
             return Metered(origin or "", self._plan_first(head, target, origin, upgrade))
         except ProxyError as error:
-            return Metered(origin or "", self.failed(error))
+            return Metered(origin or "", error)
 
     def _under_base(self, head: RequestHead) -> str:
         base = head.base or self._settings.base_path
@@ -223,6 +224,7 @@ class Policy:
         if self._by_origin:
             fields = list(cors.vary_on_origin(fields))
         if reply.status == 101:
+            _check_switch(reply)
             fields += _HANDSHAKE
         return Deliver(reply.status, rewrite.clean_reason(reply.reason), fields)
 
@@ -245,7 +247,7 @@ class Policy:
         fields = self._outbound.redirected(plan.fields, plan.target, new, keep_body=keep_body)
         hops = (*plan.hops, Hop(reply.status, new.url))
         with_body = keep_body and plan.with_body
-        return Plan(new, method, fields, with_body, plan.first, hops, exception_only)
+        return Plan(new, method, fields, with_body, plan.first, hops, exception_only, plan.upgrade)
 
     def _base_url(self, head: RequestHead) -> str:
         base = head.base or self._settings.base_path
@@ -314,6 +316,13 @@ def _asks_for_websocket(head: RequestHead, index: Mapping[str, str]) -> bool:
     options = index.get("connection", "").lower().replace(" ", "").split(",")
     websocket = index["upgrade"].lower() == "websocket" and "upgrade" in options
     return websocket and head.method == "GET" and head.length == 0
+
+
+def _check_switch(reply: ReplyHead) -> None:
+    """A target may switch to the protocol that it was asked for only (RFC 9110 section 7.8)."""
+    protocols = [value.lower() for name, value in reply.fields if name.lower() == "upgrade"]
+    if protocols != ["websocket"]:
+        raise UpgradeFailed
 
 
 def _is_real_options(index: Mapping[str, str], path: str) -> bool:

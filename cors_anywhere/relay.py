@@ -145,9 +145,11 @@ class Relay:
         if not isinstance(decision, Metered):
             return decision
         if self._meter is None:
-            return decision.then
+            return _carried_out(decision)
         exceeded = await self._meter.count(decision.key)
-        return self._policy.limited(decision.key, exceeded) if exceeded else decision.then
+        if exceeded is not None:
+            return self._policy.limited(decision.key, exceeded)
+        return _carried_out(decision)
 
     async def _fetch(self, client: Client, plan: Plan) -> None:
         body = _Upload(client, self._replay_bytes, self._max_body) if plan.with_body else None
@@ -216,6 +218,12 @@ class Relay:
         while chunk := await read():
             await send(chunk)
             deadline.reschedule(asyncio.get_running_loop().time() + self._tunnel_idle)
+
+
+def _carried_out(metered: Metered) -> Plan | Answer:
+    if isinstance(metered.then, ProxyError):
+        raise metered.then
+    return metered.then
 
 
 class _Upload:

@@ -145,7 +145,12 @@ class ConnectionClient:
         self._arrival: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.begun = False
+        self.status = 0  # of the reply that has begun
+
+    @property
+    def begun(self) -> bool:
+        """Whether a reply's head has been sent."""
+        return self.status != 0
 
     def start(self, head: RequestHead) -> asyncio.Task[None]:
         """Begins to serve the request."""
@@ -219,10 +224,11 @@ class ConnectionClient:
         if deliver.status == 101:
             self._ended = False  # what the client sends goes on, in another protocol
         if deliver.status == 101 and isinstance(self._connection, HTTP1Connection):
-            self._connection = DetachedConnection(self._connection.detach(), self.feed, self.end)
+            stream = self._connection.detach()
+            self._connection = DetachedConnection(stream, self.feed, self.end, self.gone)
 
     def _write_head(self, status: int, reason: str, fields: Fields, body: bytes | None) -> None:
-        self.begun = True
+        self.status = status
         line = ResponseStartLine("HTTP/1.1", status, reason)
         self._connection.write_headers(line, WireHeaders(fields), body)
 

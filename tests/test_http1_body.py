@@ -9,7 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cors_anywhere.errors import BadRequest, ProxyError, TransferCodingError
-from cors_anywhere.http1.body import Body, CloseBody, LengthBody, reply_body, request_body
+from cors_anywhere.http1.body import (
+    MAX_PIECES,
+    Body,
+    CloseBody,
+    LengthBody,
+    reply_body,
+    request_body,
+)
 from cors_anywhere.http1.head import UNTIL_CLOSE
 from cors_anywhere.messages import CHUNKED
 
@@ -24,6 +31,7 @@ def fed(body: Body, *pieces: bytes) -> tuple[bytes, bytes | None]:
             rest += piece
         else:
             content += body.feed(piece)
+            assert body.rest is not None
             rest = body.rest
     return content, rest if body.done else None
 
@@ -112,6 +120,29 @@ def test_any_split_of_the_octets_gives_the_same_content_and_the_same_rest(
     octets, content, rest = message
     body: Body = make(CHUNKED, 4096)  # type: ignore[call-arg]  # a function, to hypothesis a type
     assert fed(body, *split(octets + rest, cuts)) == (content, rest)
+
+
+FULL_OF_ENDS = b"%x\r\n%b\r\n" % (3 * MAX_PIECES, b"\n\r\n" * MAX_PIECES)
+
+
+@pytest.mark.parametrize("make", [request_body, reply_body])
+@pytest.mark.parametrize(
+    "behind",
+    [b"", b"x", b"\r\n", b"GET / HTTP/1.1\r\n\r\n", b"CONNECT a HTTP/1.1\r\n\r\n", FULL_OF_ENDS],
+)
+def test_what_is_behind_a_body_full_of_empty_lines_is_lost_and_said_to_be(
+    make: type[Body], behind: bytes
+) -> None:
+    body: Body = make(CHUNKED, OVERHEAD)  # type: ignore[call-arg]
+    content = body.feed(FULL_OF_ENDS + b"1\r\nx\r\n0\r\n\r\n" + behind)
+    assert (content, body.done, body.rest) == (b"\n\r\n" * MAX_PIECES + b"x", True, None)
+
+
+@pytest.mark.parametrize("make", [request_body, reply_body])
+def test_what_is_behind_its_end_in_a_later_read_is_known(make: type[Body]) -> None:
+    body: Body = make(CHUNKED, OVERHEAD)  # type: ignore[call-arg]
+    content = b"\n\r\n" * MAX_PIECES
+    assert fed(body, FULL_OF_ENDS, b"0\r\n", b"\r\nx") == (content, b"x")
 
 
 @given(message=messages(), cuts=st.lists(st.integers(0, 500), max_size=4), data=st.data())

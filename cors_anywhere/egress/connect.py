@@ -139,8 +139,9 @@ def _prohibited(target: Target, address: str, verdict: Verdict) -> ProhibitedTar
         hint = "The operator of this proxy denied this network (--deny-network)."
     else:
         hint = f"The operator of this proxy can allow it with --allow-network{network}."
-    log_hint = f"; --allow-network {verdict.network}" if verdict.network else ""
     points = "is" if literal else "has"
+    network_helps = verdict.network and verdict.name != "denied"
+    log_hint = f"; --allow-network {verdict.network}" if network_helps else ""
     return ProhibitedTarget(
         f"The proxy does not connect to {target.host}: it {points} a forbidden address"
         f" ({verdict.name}).",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from httptools import HttpParserError, HttpRequestParser, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
 from cors_anywhere.errors import BadRequest, ProxyError, TransferCodingError
 from cors_anywhere.http1.head import UNTIL_CLOSE
@@ -125,8 +125,8 @@ class ChunkedBody:
         self.rest = data[start:]
         if start < len(data) and not self.done:
             self._tail = data[-2:]
-            self._feed_piece(data[start:])
-            start, self.rest = len(data), None
+            self._feed_last(data[start:])
+            start = len(data)
         chunks, self._chunks = self._chunks, []
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         overhead = self._overhead + start - (FRAMING_PER_OCTET + 1) * len(content)
@@ -151,12 +151,16 @@ class ChunkedBody:
         self._tail = (tail + data[start:])[-2:]
         return len(data)
 
+    def _feed_last(self, piece: bytes) -> None:
+        self._feed_piece(piece)
+        self.rest = None if self.done else b""
+
     def _feed_piece(self, piece: bytes) -> None:
         try:
             self._parser.feed_data(piece)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             if self.done:
-                return  # it is not of the body
+                return  # it is of what comes behind
             raise self._error(f"{self._error.sentence} ({error})", log_detail=str(error)) from error
 
 

@@ -34,6 +34,9 @@ QUEUE_BYTES = 65536
 MAX_INTERIM = 64
 """1xx replies that are dropped before the final one; more is taken for a flood."""
 
+LAST_FRAME_SECONDS = 0.5
+"""What a target may take to accept the rest of a tunnel whose client has gone."""
+
 _NO_BODY = LengthBody(0)
 
 
@@ -231,7 +234,7 @@ class TargetConnection(asyncio.Protocol):
         if self._tunnelling and not self.closed:
             self.output.flush()  # the last frame, a Close perhaps, has no end of its own
             self.transport.close()
-            self._deadline.set(self._limits.idle_timeout)
+            self._deadline.set(LAST_FRAME_SECONDS)
             return
         self._deadline.close()
         self._drop()

@@ -95,13 +95,18 @@ class Output:
         self._transport.abort()
 
     def peer_is_gone(self) -> bool:
-        """Whether the peer has closed, asked of the kernel: a paused transport does not hear it."""
+        """Whether the peer has closed."""
         sock = self._transport.get_extra_info("socket")
-        if sock is None or sock.fileno() < 0 or not _RDHUP:
-            return False
-        poll = select.poll()
-        poll.register(sock.fileno(), _RDHUP)
-        return bool(poll.poll(0))
+        return sock is not None and has_closed(sock)
+
+
+def has_closed(sock: socket.socket) -> bool:
+    """Whether the peer has closed, asked of the kernel: who does not read does not hear it."""
+    if sock.fileno() < 0 or not _RDHUP:
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), _RDHUP)
+    return bool(poll.poll(0))
 
 
 def _kernel_queue(sock: socket.socket) -> int:

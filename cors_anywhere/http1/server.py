@@ -140,6 +140,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
 
     def pause_writing(self) -> None:
         self.output.pause()
+        self._waiting_since = self._loop.time()
         self._unsent = self.output.unacknowledged()
         self._deadline.set(self._limits.stall_timeout)
 
@@ -266,6 +267,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
 
     def _unblock(self, future: asyncio.Future[None]) -> None:
         self._blocked = False
+        self._waiting_since = self._loop.time()
         if not future.cancelled() and (failure := future.exception()) is not None:
             self._failed(failure)
         if self.closed or self._lingering or self.transport.is_closing():
@@ -303,6 +305,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         """
         if self._continue_due and not self._reply_begun:
             self.output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._waiting_since = self._loop.time()
         self._continue_due = False
 
     # --- httputil.HTTPConnection ----------------------------------------------------------------
@@ -365,6 +368,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         if self._reply_done or self.closed:
             return
         self._reply_done = True
+        self._waiting_since = self._loop.time()
         if self._chunked:
             self.output.write(b"0\r\n\r\n")
         self.output.flush()

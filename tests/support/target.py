@@ -177,6 +177,7 @@ async def _hold(writer: asyncio.StreamWriter) -> None:
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
     while not poll.poll(0):
         await asyncio.sleep(0.01)
+    transport.resume_reading()
 
 
 @asynccontextmanager

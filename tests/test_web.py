@@ -1,0 +1,123 @@
+"""`CorsProxy` served by Tornado's own `HTTPServer`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.httputil import HTTPHeaders
+from tornado.ioloop import IOLoop
+
+from cors_anywhere import CorsProxy, Settings
+from tests.support.origin import Origin
+
+ORIGIN = {"Origin": "https://page.test"}
+
+
+@pytest.fixture
+def target(io_loop: IOLoop) -> Iterator[Origin]:
+    origin = io_loop.run_sync(_origin)
+    assert origin is not None
+    yield origin
+    origin.close()
+
+
+async def _origin() -> Origin:
+    return Origin()
+
+
+@pytest.fixture
+def app(io_loop: IOLoop) -> Iterator[CorsProxy]:
+    proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",)))
+    yield proxy
+    io_loop.run_sync(proxy.close)
+
+
+async def ask(client: AsyncHTTPClient, url: str, **options: Any) -> HTTPResponse:
+    headers = ORIGIN | options.pop("headers", {})
+    return await client.fetch(
+        url,
+        headers=HTTPHeaders(headers),
+        raise_error=False,
+        allow_nonstandard_methods=True,
+        follow_redirects=False,
+        **options,
+    )
+
+
+@pytest.mark.gen_test
+async def test_a_reply_comes_with_cors_fields(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    got = await ask(http_client, f"{base_url}/{target.url}/a//b/../c?d=%20&e")
+    assert got.code == 200
+    assert json.loads(got.body)["uri"] == "/a//b/../c?d=%20&e"
+    assert got.headers["access-control-allow-origin"] == "*"
+    assert got.headers["x-final-url"] == f"{target.url}/a//b/../c?d=%20&e"
+    assert "set-cookie" not in got.headers
+
+
+@pytest.mark.gen_test
+async def test_the_proxys_own_replies_are_complete(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str
+) -> None:
+    for path, status in {"/": 200, "/favicon.ico": 404, "/iscorsneeded": 200}.items():
+        got = await ask(http_client, base_url + path)
+        assert got.code == status
+        assert int(got.headers["content-length"]) == len(got.body) > 0
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("method", ["PROPFIND", "MKCALENDAR", "QUERY", "X-MINE"])
+async def test_any_method_reaches_the_target(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin, method: str
+) -> None:
+    got = await ask(http_client, f"{base_url}/{target.url}/", method=method, body=b"<x/>")
+    said = json.loads(got.body)
+    assert (said["method"], said["body"]) == (method, "<x/>")
+
+
+@pytest.mark.gen_test
+async def test_a_head_request_gets_a_head(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    got = await ask(http_client, f"{base_url}/{target.url}/", method="HEAD")
+    assert (got.code, got.body) == (200, b"")
+    assert int(got.headers["content-length"]) > 0
+
+
+@pytest.mark.gen_test
+async def test_a_body_streams_through(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
+        await write(b"first ")
+        await target.received.wait()  # forever, if the proxy waited for the end
+        await write(b"second")
+
+    got = await ask(http_client, f"{base_url}/{target.url}/", method="POST", body_producer=produce)
+    said = json.loads(got.body)
+    assert said["body"] == "first second"
+    assert said["headers"]["transfer-encoding"] == "chunked"
+
+
+@pytest.mark.gen_test
+async def test_a_large_body_is_whole(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    body = bytes(range(32, 127)) * 20_000
+    got = await ask(http_client, f"{base_url}/{target.url}/", method="PUT", body=body)
+    assert json.loads(got.body)["body"].encode() == body
+
+
+@pytest.mark.gen_test
+async def test_a_failure_is_told(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    target.close()
+    got = await ask(http_client, f"{base_url}/{target.url}/")
+    assert got.code == 502
+    assert "error=connection_refused" in got.headers["proxy-status"]
