@@ -12,22 +12,30 @@ import logging
 import resource
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import nlargest
 
+from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.http1.server import ServerConnection
 
 LOG = logging.getLogger("cors_anywhere")
 
 BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
-ACCEPTS_PER_TURN = 64
-"""Connections taken in one turn of the event loop, so that a flood does not keep it busy."""
+ACCEPTS_PER_TURN = 32
+"""Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those that
+give way hold their descriptors to the end of the turn: RESERVED_DESCRIPTORS covers them."""
 
 PATIENCE = 0.25
 """Seconds for which a client may keep the proxy waiting although others want its place."""
 
+VICTIMS = 8
+"""Connections dropped at a time: looking for them costs more than dropping them."""
+
 RETRY_SECONDS = 0.1
+COMPLAINT_SECONDS = 10.0
+"""At most one line of log in this time about a system that has no descriptors left."""
+
 RESERVED_DESCRIPTORS = 64
 """For standard streams, listeners, the event loop, look-ups, log files and certificates."""
 
@@ -37,8 +45,17 @@ def connection_limit() -> int:
 
     Two fifths for clients, two for their targets, one for idle connections to targets.
     """
+    return max(8, _fifth_of_descriptors() * 2)
+
+
+def idle_limit() -> int:
+    """How many idle connections to targets the limit on file descriptors allows."""
+    return max(1, min(TOTAL, _fifth_of_descriptors()))
+
+
+def _fifth_of_descriptors() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(8, (min(soft, 1 << 20) - RESERVED_DESCRIPTORS) * 2 // 5)
+    return (min(soft, 1 << 20) - RESERVED_DESCRIPTORS) // 5
 
 
 class Acceptor:
@@ -62,7 +79,8 @@ class Acceptor:
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._listening: list[socket.socket] = []
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._handshakes: dict[asyncio.Task[None], float] = {}  # and since when
+        self._complained = -COMPLAINT_SECONDS
         self._retry: asyncio.TimerHandle | None = None
         self._closed = False
         self._empty = asyncio.Event()
@@ -120,7 +138,7 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    LOG.warning("Cannot accept: %s", error.strerror)
+                    self._complain(error)
                     self._pause()
                     return
                 continue  # that connection was gone before it was taken (accept(2))
@@ -129,7 +147,7 @@ class Acceptor:
     def _begin(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         task = self._loop.create_task(self._handshake(sock))
-        self._handshakes.add(task)
+        self._handshakes[task] = self._loop.time()
         task.add_done_callback(self._handshake_done)
 
     async def _handshake(self, sock: socket.socket) -> None:
@@ -142,7 +160,7 @@ class Acceptor:
             sock.close()
 
     def _handshake_done(self, task: asyncio.Task[None]) -> None:
-        self._handshakes.discard(task)
+        self._handshakes.pop(task, None)
         self._look_whether_empty()
         if not task.cancelled() and (failure := task.exception()) is not None:
             LOG.error("A connection could not be taken in", exc_info=failure)
@@ -150,12 +168,33 @@ class Acceptor:
     def _has_room(self) -> bool:
         if len(self._connections) + len(self._handshakes) < self._limit:
             return True
-        slow = nlargest(8, ((c.kept_waiting(), id(c), c) for c in self._connections))
-        for seconds, _, connection in slow:
-            if seconds >= PATIENCE:
+        self._make_room()
+        return len(self._connections) + len(self._handshakes) < self._limit
+
+    def _make_room(self) -> None:
+        for seconds, _, connection in nlargest(VICTIMS, self._kept_waiting()):
+            if seconds < PATIENCE:
+                return
+            if isinstance(connection, ServerConnection):
                 connection.abort()
                 self._connections.discard(connection)
-        return len(self._connections) + len(self._handshakes) < self._limit
+            else:
+                connection.cancel()
+                self._handshakes.pop(connection)
+
+    def _kept_waiting(self) -> Iterator[tuple[float, int, ServerConnection | asyncio.Task[None]]]:
+        """Everybody who could give way, after how many seconds of waiting."""
+        now = self._loop.time()
+        for connection in self._connections:
+            yield connection.kept_waiting(), id(connection), connection
+        for task, since in self._handshakes.items():
+            yield now - since, id(task), task
+
+    def _complain(self, error: OSError) -> None:
+        now = self._loop.time()
+        if now >= self._complained + COMPLAINT_SECONDS:
+            self._complained = now
+            LOG.warning("Cannot accept: %s", error.strerror)
 
     def _pause(self) -> None:
         """Leaves the others in the kernel's queue for a moment."""

@@ -51,6 +51,7 @@ class DetachedConnection:
         while not room.done():
             await asyncio.wait((room,), timeout=_LOOK_SECONDS)
             if not room.done() and has_closed(self._stream.socket):
+                self._stream.close()
                 self._gone()
                 return
 

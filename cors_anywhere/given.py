@@ -110,8 +110,10 @@ def _value(option: Option, raw: str | bool, given: Given) -> Any:
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each variable that looks like ours and is not."""
-    known = {name for option in OPTIONS for name in (option.variable, *option.legacy)}
+    names = {name for option in OPTIONS for name in (option.variable, *option.legacy)}
+    known = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known and environment[name].strip():
-            near = get_close_matches(name, known, n=1)
-            yield f"{name} is not known" + (f": is {near[0]} meant?" if near else "")
+        ending = name.removeprefix(PREFIX)
+        if ending != name and ending not in known and environment[name].strip():
+            near = get_close_matches(ending, known, n=1)  # what all begin with makes all alike
+            yield f"{name} is not known" + (f": is {PREFIX}{near[0]} meant?" if near else "")

@@ -47,7 +47,11 @@ class CorsProxyHandler(RequestHandler):
         pass
 
     def prepare(self) -> None:
-        """Starts the relay as soon as the head is here: the body streams through it."""
+        """Starts the relay as soon as the head is here, if a body follows: it streams through it.
+
+        Without one it waits for the request's end, which is next: Tornado would close a connection
+        whose reply was complete before.
+        """
         connection = self.request.connection
         assert connection is not None and self.request.method is not None
         uri = self.request.uri or "/"
@@ -57,8 +61,12 @@ class CorsProxyHandler(RequestHandler):
         self._client = ConnectionClient(self._proxy, connection)
         fields = pairs_of(self.request.headers)
         self._auto_finish = False
-        task = self._client.start(self._proxy.head(line, fields, context, base))
-        task.add_done_callback(self._served)
+        self._head = self._proxy.head(line, fields, context, base)
+        if self._head.length != 0:
+            self._start()
+
+    def _start(self) -> None:
+        self._client.start(self._head).add_done_callback(self._served)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._client.feed(chunk)
@@ -77,6 +85,8 @@ class CorsProxyHandler(RequestHandler):
 
     def _end_request(self, *_: Any) -> None:
         self._client.end()
+        if self._head.length == 0:
+            self._start()
 
     get = head = post = put = patch = delete = options = _end_request
 

@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from cors_anywhere.accepting import Acceptor, connection_limit
+from cors_anywhere.accepting import Acceptor, connection_limit, idle_limit
 from cors_anywhere.http1.server import Limits, ServerConnection
 from cors_anywhere.settings import Settings
 from cors_anywhere.web import CorsProxy
@@ -76,7 +76,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
-    proxy = CorsProxy(settings)
+    proxy = CorsProxy(settings, max_idle=idle_limit())
     server = Server(proxy)
     server.listen(sockets)
     LOG.info("At most %d client connections at a time", server.max_connections)
@@ -108,7 +108,8 @@ class Server:
             settings.client_stall_timeout,
             settings.idle_timeout,
         )
-        self.max_connections = settings.max_connections or connection_limit()
+        held = connection_limit()
+        self.max_connections = min(settings.max_connections or held, held)
         self.connections: set[ServerConnection] = set()
         self._acceptor = Acceptor(
             self._connection, self.connections, self.max_connections, server_tls(settings)

@@ -21,6 +21,7 @@ from tornado.iostream import IOStream
 
 from cors_anywhere.detached import DetachedConnection
 from cors_anywhere.egress import DirectEgress, OwnAddresses
+from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.forwarded import TrustedProxies
 from cors_anywhere.http1.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.output import reset_socket
@@ -58,7 +59,8 @@ CheckRate = Callable[[str], RateVerdict | Awaitable[RateVerdict]]
 class CorsProxy(httputil.HTTPServerConnectionDelegate):
     """The proxy: serve it with `tornado.httpserver.HTTPServer`, or mount `CorsProxyHandler`.
 
-    The hooks may be plain or async functions. Raises SettingsError or OSError (a CA file).
+    The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
+    wait for their next request. Raises SettingsError or OSError (a CA file).
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         choose_proxy: ChooseProxy | None = None,
         check_rate: CheckRate | None = None,
         resolver: Resolver | None = None,
+        max_idle: int = TOTAL,
     ) -> None:
         self.settings = settings = settings or Settings()
         self.own = OwnAddresses()
@@ -84,6 +87,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             own=self.own,
             resolver=resolver,
             choose_proxy=None if choose_proxy is None else _asynchronous(choose_proxy),
+            max_idle=max_idle,
         )
         self._relay = Relay(
             self.policy,

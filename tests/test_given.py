@@ -198,3 +198,7 @@ def test_a_variable_that_looks_like_ours_is_pointed_out(name: str, sentences: li
     assert len(said) == len(sentences)
     assert all(part in sentence for part, sentence in zip(sentences, said, strict=True))
     assert list(unknown_variables({name: ""})) == []
+
+
+def test_the_prefix_alone_is_no_likeness() -> None:
+    assert list(unknown_variables({"CORSANYWHERE_FOO": "x"})) == ["CORSANYWHERE_FOO is not known"]

@@ -27,9 +27,16 @@ class Counting(CorsProxyHandler):
     """Counts what Tornado promises to call once."""
 
     finished = 0
+    last: Counting
 
     def on_finish(self) -> None:
         type(self).finished += 1
+        type(self).last = self
+
+    @property
+    def waits(self) -> bool:
+        """Whether Tornado still waits for the rest of the request, which never comes."""
+        return not self.request._body_future.done()
 
 
 class Home(RequestHandler):
@@ -48,14 +55,13 @@ class App(Application):
         self.logged.append(handler.get_status())
 
 
-@pytest.fixture
-def app(io_loop: IOLoop) -> Iterator[App]:
+@pytest.fixture(params=["xsrf_cookies", "cross_origin_protection"])
+def app(io_loop: IOLoop, request: pytest.FixtureRequest) -> Iterator[App]:
     proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",), require_headers=()))
     Counting.finished = 0
     application = App(
         [(r"/", Home), (r"/apps/proxy/(.*)", Counting, {"proxy": proxy})],
-        xsrf_cookies=True,
-        cross_origin_protection=True,
+        **{request.param: True},
     )
     application.logged = []
     yield application
@@ -161,3 +167,4 @@ async def test_a_client_that_leaves_is_finished_and_logged_once(
         assert await until(lambda: app.logged)
         await silent.ended.wait()
     assert (Counting.finished, app.logged) == (1, [CLIENT_LEFT])
+    assert not Counting.last.waits

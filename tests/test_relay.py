@@ -427,6 +427,10 @@ async def test_a_reply_that_comes_early_does_not_wait_for_the_body() -> None:
 HANDSHAKE = (("connection", "Upgrade"), ("upgrade", "websocket"))
 
 
+def switched() -> ReplyHead:
+    return ok(CHUNKED, 101, ("upgrade", "websocket"))
+
+
 def handshake(*pieces: bytes, hangs: bool = False) -> Client:
     return Client(list(pieces), fields=HANDSHAKE, length=0, hangs=hangs)
 
@@ -434,7 +438,7 @@ def handshake(*pieces: bytes, hangs: bool = False) -> Client:
 @in_loop
 async def test_a_tunnel_carries_both_ways_until_the_target_ends() -> None:
     client = handshake(b"ping", hangs=True)
-    exchange = Exchange(ok(CHUNKED, 101), b"pong", b"!")
+    exchange = Exchange(switched(), b"pong", b"!")
     await serve(client, exchange)
     assert (exchange.sent, client.got) == (b"ping", b"pong!")
     assert client.events == [f"begin 101 {CHUNKED}", "finish"]
@@ -443,7 +447,7 @@ async def test_a_tunnel_carries_both_ways_until_the_target_ends() -> None:
 @in_loop
 async def test_a_tunnel_ends_with_the_client() -> None:
     client = handshake(b"ping")
-    exchange = Exchange(ok(CHUNKED, 101), hangs=True)
+    exchange = Exchange(switched(), hangs=True)
     await serve(client, exchange)
     assert exchange.sent == b"ping"
     assert client.events[-1] == "finish"
@@ -452,12 +456,19 @@ async def test_a_tunnel_ends_with_the_client() -> None:
 @in_loop
 async def test_a_silent_tunnel_ends() -> None:
     client = handshake(hangs=True)
-    await serve(client, Exchange(ok(CHUNKED, 101), hangs=True), tunnel_idle=0.01)
+    await serve(client, Exchange(switched(), hangs=True), tunnel_idle=0.01)
     assert client.events[-1] == "finish"
 
 
 @in_loop
 async def test_a_broken_tunnel_aborts() -> None:
     client = handshake(hangs=True)
-    await serve(client, Exchange(ok(CHUNKED, 101), b"pong", ReadTimeout()))
+    await serve(client, Exchange(switched(), b"pong", ReadTimeout()))
     assert (client.got, client.events[-1]) == (b"pong", "abort")
+
+
+@in_loop
+async def test_a_switch_to_another_protocol_is_a_failure() -> None:
+    client = handshake(hangs=True)
+    await serve(client, Exchange(ok(CHUNKED, 101, ("upgrade", "h2c")), hangs=True))
+    assert client.events == ["answer 502"]

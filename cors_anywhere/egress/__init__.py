@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from cors_anywhere.addresses import Guard
 from cors_anywhere.egress.connect import Connector
 from cors_anywhere.egress.own import OwnAddresses
-from cors_anywhere.egress.pool import Pool
+from cors_anywhere.egress.pool import TOTAL, Pool
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
 from cors_anywhere.errors import ConnectionTerminated
 from cors_anywhere.http1.client import Limits, TargetConnection
@@ -35,7 +35,8 @@ ChooseProxy = Callable[[Target], Awaitable[OutboundProxy | None]]
 class DirectEgress:
     """Opens exchanges with targets, over pooled connections.
 
-    `choose_proxy` replaces the settings' choice of an outbound proxy.
+    `choose_proxy` replaces the settings' choice of an outbound proxy. `max_idle` bounds the
+    connections that wait for their next exchange.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class DirectEgress:
         own: OwnAddresses | None = None,
         resolver: Resolver | None = None,
         choose_proxy: ChooseProxy | None = None,
+        max_idle: int = TOTAL,
     ) -> None:
         self._resolver = resolver or CachingResolver(timeout=settings.connect_timeout)
         self._proxies = settings.outbound_proxies()
         self._choose_proxy = choose_proxy
-        self._pool = Pool()
+        self._pool = Pool(total=max_idle)
         self.own = own or OwnAddresses()
         self._connector = Connector(
             guard=Guard(

@@ -15,6 +15,7 @@ few connections are found dead; those that are, are retried."""
 
 PER_KEY = 64
 TOTAL = 512
+"""The default; the limit on file descriptors may ask for less."""
 
 
 class Pool:

@@ -42,6 +42,9 @@ DRAIN_SECONDS = 0.5
 PIPELINE_BYTES = 65536
 """What may wait unread behind a request; a larger burst stays in the kernel."""
 
+BODY_OCTETS_PER_SECOND = 1024
+"""Below this rate a client is one that keeps the proxy waiting."""
+
 _NO_BODY = LengthBody(0)
 
 
@@ -107,6 +110,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._waiting_since = 0.0  # when the client last did something, or could
         self._unsent = 0  # octets, when a stall was last looked at
         self._closing = False  # no further request is read
+        self._draining = False  # the next reply says that it is the last
         self._lingering = False
         self._close_callback: Callable[[], None] | None = None
         self.no_keep_alive = False
@@ -134,7 +138,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
     def data_received(self, data: bytes) -> None:
         if not self._lingering:
             if not self._head_late:
-                self._waiting_since = self._loop.time()
+                self._note_progress(len(data))
             self._buffer = self._buffer + data if self._buffer else data
             self._advance()
 
@@ -350,6 +354,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         if self._chunked:
             framing.append(("transfer-encoding", "chunked"))
         to_close = not head.keep_alive or self.no_keep_alive or self._continue_due
+        to_close = to_close or (self._draining and not self._buffer)
         if to_close or self._closing or not (framed or self._chunked):
             self._closing = True
             framing.append(("connection", "close"))
@@ -407,7 +412,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         elif self._lingering or (self._reply_done and self._head is not None):
             self._deadline.set(LINGER_SECONDS)
         elif self._head is None:
-            self._deadline.set(DRAIN_SECONDS if self._closing else limits.idle_timeout)
+            self._deadline.set(DRAIN_SECONDS if self._draining else limits.idle_timeout)
         elif self._tunnelling:
             self._deadline.clear()
         elif not self._body.done and not self._blocked:
@@ -486,15 +491,23 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self.output.reset()
 
     def drain(self) -> None:
-        """No further request but one that is on its way; then closes."""
-        self._closing = True
+        """No further request but one that is on its way; then closes.
+
+        A client may send one until a reply has told it not to (RFC 9112 section 9.6).
+        """
+        self._draining = True
         if self._head is None and not self._head_late and not self._lingering:
             self._set_deadline()
 
     def kept_waiting(self) -> float:
-        """Seconds since the client last did what the connection waits for; 0 while it does not
-        wait for the client."""
+        """Seconds for which the connection has waited for the client; 0 while the proxy itself is
+        at work on a request."""
         due = self._head is None or self._lingering or self.output.paused
-        if due or not (self._body.done or self._blocked or self._tunnelling):
-            return self._loop.time() - self._waiting_since
-        return 0.0
+        idle = self._body.done or self._blocked or self._tunnelling or self._continue_due
+        return self._loop.time() - self._waiting_since if due or not idle else 0.0
+
+    def _note_progress(self, octets: int) -> None:
+        """A body that comes in drops gains its client only as much time as its octets are worth."""
+        now = self._loop.time()
+        gained = self._waiting_since + octets / BODY_OCTETS_PER_SECOND
+        self._waiting_since = now if self._head is None else min(now, gained)

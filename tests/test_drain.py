@@ -1,0 +1,340 @@
+"""The command is told to stop under load: nobody loses a request (D5)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.process import Command, command
+from tests.support.target import Do, Pause, Step, Take, Target, target
+from tests.support.wire import Client, Seen, client, until
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+# --- under load ---------------------------------------------------------------------------------
+
+KEPT, EACH_SECOND, BEFORE = 20, 100, 1000
+"""Clients that keep their connection; others that take a new one each; requests until the signal.
+At 50 to 300 ms a request the former ask about 100 times a second too."""
+
+
+class Slow:
+    """A target that takes its time; it says in each reply when it sent it."""
+
+    def __init__(self) -> None:
+        self._random = Random(5)
+        self.in_flight = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.in_flight += 1
+                await asyncio.sleep(self._random.uniform(0.05, 0.3))
+                self.in_flight -= 1
+                at = f"{time.monotonic():.6f}".encode()
+                length = b"Content-Length: %d\r\n" % len(at)
+                writer.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n" + at)
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+
+
+class Load:
+    """Requests without end, until nobody listens."""
+
+    def __init__(self, proxy: Command, url: str) -> None:
+        self._proxy = proxy
+        self._url = url
+        self.sent = 0
+        self.replies: list[Seen] = []
+        self.refused_at = 0.0
+
+    async def run(self) -> None:
+        """Asks; returns when all that was asked has ended."""
+        kept = [asyncio.ensure_future(self._keep()) for _ in range(KEPT)]
+        single: list[asyncio.Future[None]] = []
+        while not self.refused_at:
+            single.append(asyncio.ensure_future(self._ask_once()))
+            await asyncio.sleep(1 / EACH_SECOND)
+        await asyncio.gather(*kept, *single)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Client | None]:
+        try:
+            opening = client(self._proxy)
+            connection = await opening.__aenter__()
+        except OSError:
+            self.refused_at = self.refused_at or time.monotonic()
+            yield None
+            return
+        yield connection
+        await opening.__aexit__(None, None, None)
+
+    async def _ask_once(self) -> None:
+        async with self._connected() as connection:
+            if connection is not None:
+                await self._ask(connection)
+
+    async def _keep(self) -> None:
+        while not self.refused_at:
+            async with self._connected() as connection:
+                going = connection is not None
+                while going and connection is not None and not connection.reader.at_eof():
+                    seen = await self._ask(connection)
+                    going = seen.end == "whole" and seen.fields.get("connection") != "close"
+
+    async def _ask(self, connection: Client) -> Seen:
+        self.sent += 1
+        try:
+            await connection.ask(self._url)
+            seen = await connection.reply()
+        except OSError:
+            seen = Seen(0, {}, b"", "reset")
+        self.replies.append(seen)
+        return seen
+
+
+class Shutdown(NamedTuple):
+    """What came of one."""
+
+    load: Load
+    in_flight: int  # at the target, when the signal was sent
+    listening: float  # seconds after the signal
+    status: int
+
+
+async def shutdown_under_load() -> Shutdown:
+    slow = Slow()
+    server = await asyncio.start_server(slow.serve, "127.0.0.1", 0)
+    with command() as proxy:
+        load = Load(proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        running = asyncio.ensure_future(load.run())
+        assert await until(lambda: load.sent >= BEFORE, within=30)
+        at, in_flight = time.monotonic(), slow.in_flight
+        proxy.process.send_signal(signal.SIGTERM)
+        await running
+        status = await asyncio.to_thread(proxy.process.wait, 10)
+    server.close()
+    return Shutdown(load, in_flight, load.refused_at - at, status)
+
+
+def test_no_request_of_a_thousand_is_lost(capfd: pytest.CaptureFixture[str]) -> None:
+    seen = asyncio.run(shutdown_under_load())
+    load = seen.load
+    assert len(load.replies) == load.sent >= BEFORE
+    assert [reply for reply in load.replies if (reply.status, reply.end) != (200, "whole")] == []
+    assert seen.in_flight >= 10
+    late = [reply for reply in load.replies if float(reply.body) > load.refused_at]
+    assert len(late) >= 5
+    assert {reply.fields.get("connection") for reply in late} == {"close"}
+    assert seen.status == 0
+    errors = capfd.readouterr().err
+    assert "Traceback" not in errors
+    print(f"{load.sent} requests, {seen.in_flight} in flight, {1000 * seen.listening:.0f} ms")
+
+
+# --- one at a time ------------------------------------------------------------------------------
+
+
+async def stop(proxy: Command, number: int = signal.SIGTERM) -> None:
+    """Sends a signal; returns when nobody listens any more."""
+    proxy.process.send_signal(number)
+    while _listens(proxy.port):
+        await asyncio.sleep(0.005)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def ended(proxy: Command, within: float) -> int:
+    """The exit status, which comes in time."""
+    return await asyncio.to_thread(proxy.process.wait, within)
+
+
+def test_the_listener_closes_within_a_tenth_of_a_second() -> None:
+    def seconds() -> float:
+        with command() as proxy:
+            begun = time.monotonic()
+            proxy.process.send_signal(signal.SIGTERM)
+            while _listens(proxy.port):
+                pass
+            return time.monotonic() - begun
+
+    assert any(seconds() <= 0.1 for _ in range(4))  # more than one: the machine is shared
+
+
+class Talk(NamedTuple):
+    """A client, the proxy and the target in the middle of an exchange."""
+
+    proxy: Command
+    server: Target
+    client: Client
+
+
+def talk(
+    conversation: Callable[[Talk], Awaitable[None]], *script: Step, options: tuple[str, ...] = ()
+) -> int:
+    """Plays a conversation with the command; its exit status, which comes within two seconds."""
+
+    async def play() -> int:
+        async with target(script) as server:
+            with command(*options) as proxy:
+                async with client(proxy) as connection:
+                    await conversation(Talk(proxy, server, connection))
+                    return await ended(proxy, 2)
+
+    return asyncio.run(play())
+
+
+async def under_way(talk: Talk, method: str = "GET", body: bytes = b"") -> None:
+    """Asks; returns when the request has reached the target."""
+    known = len(talk.server.requests)
+    await talk.client.ask(talk.server.url, method, body)
+    assert await until(lambda: len(talk.server.requests) > known, within=5)
+
+
+def test_a_request_under_way_is_answered_and_told_that_it_is_the_last() -> None:
+    async def conversation(talk: Talk) -> None:
+        await under_way(talk)
+        await stop(talk.proxy)
+        seen = await talk.client.reply()
+        assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
+        assert await talk.client.closed() == "fin"
+
+    assert talk(conversation, Do.REQUEST, Pause(0.5), HELLO) == 0
+
+
+def test_an_idle_connection_is_closed() -> None:
+    async def conversation(talk: Talk) -> None:
+        await talk.client.ask(talk.server.url)
+        await talk.client.reply()
+        await stop(talk.proxy)
+        assert await asyncio.wait_for(talk.client.closed(), 1.5) == "fin"
+
+    assert talk(conversation, Do.REQUEST, HELLO) == 0
+
+
+def test_a_connection_on_which_nothing_was_asked_is_closed() -> None:
+    async def conversation(talk: Talk) -> None:
+        await stop(talk.proxy)
+        assert await asyncio.wait_for(talk.client.closed(), 1.5) == "fin"
+
+    assert talk(conversation) == 0
+
+
+def test_a_request_that_crosses_the_end_is_answered() -> None:
+    async def conversation(talk: Talk) -> None:
+        await talk.client.ask(talk.server.url)
+        await talk.client.reply()
+        await stop(talk.proxy)
+        await talk.client.ask(talk.server.url)
+        seen = await talk.client.reply()
+        assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
+
+    assert talk(conversation, Do.REQUEST, HELLO, Do.REQUEST, HELLO) == 0
+
+
+def test_after_a_reply_that_had_begun_one_more_request_is_answered() -> None:
+    async def conversation(talk: Talk) -> None:
+        await under_way(talk)
+        await talk.client.reader.readuntil(b"\r\n\r\nhe")
+        await stop(talk.proxy)
+        assert await talk.client.reader.readexactly(3) == b"llo"
+        await talk.client.ask(talk.server.url)
+        seen = await talk.client.reply()
+        assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
+
+    assert talk(conversation, Do.REQUEST, HELLO[:-3], Pause(0.5), b"llo", Do.REQUEST, HELLO) == 0
+
+
+def test_requests_that_wait_behind_another_are_answered() -> None:
+    async def conversation(talk: Talk) -> None:
+        await under_way(talk)
+        await talk.client.ask(talk.server.url)
+        await talk.client.ask(talk.server.url)
+        await asyncio.sleep(0.1)  # nothing tells when the proxy has read them
+        await stop(talk.proxy)
+        seen = [await talk.client.reply() for _ in range(3)]
+        assert [reply.body for reply in seen] == [b"hello"] * 3
+        assert [reply.fields.get("connection") for reply in seen] == [None, None, "close"]
+
+    assert talk(conversation, Do.REQUEST, Pause(0.5), HELLO, *(Do.REQUEST, HELLO) * 2) == 0
+
+
+def test_a_head_that_is_half_here_may_be_completed() -> None:
+    async def conversation(talk: Talk) -> None:
+        head = f"GET /{talk.server.url} HTTP/1.1\r\nHost: proxy.test\r\n\r\n".encode()
+        talk.client.writer.write(head[:20])
+        await asyncio.sleep(0.1)  # nothing tells when the proxy has read it
+        await stop(talk.proxy)
+        await asyncio.sleep(0.7)
+        talk.client.writer.write(head[20:])
+        assert (await talk.client.reply()).body == b"hello"
+
+    assert talk(conversation, Do.REQUEST, HELLO) == 0
+
+
+def test_an_upload_may_be_completed() -> None:
+    async def conversation(talk: Talk) -> None:
+        known = len(talk.server.requests)
+        fields = ("Content-Length: 6",)
+        await talk.client.ask(talk.server.url, "POST", fields=fields)
+        talk.client.writer.write(b"abc")
+        assert await until(lambda: len(talk.server.requests) > known, within=5)
+        await stop(talk.proxy)
+        await asyncio.sleep(0.7)
+        talk.client.writer.write(b"def")
+        assert (await talk.client.reply()).body == b"hello"
+        assert talk.server.digests == [sha256(b"abcdef").hexdigest()]
+
+    assert talk(conversation, Do.REQUEST, Take(6), HELLO) == 0
+
+
+# --- an end to patience -------------------------------------------------------------------------
+
+
+def test_the_drain_timeout_ends_what_does_not_end_by_itself() -> None:
+    async def conversation(talk: Talk) -> None:
+        await under_way(talk)
+        begun = time.monotonic()
+        await stop(talk.proxy)
+        assert (await talk.client.reply()).end == "reset"
+        assert 0.9 <= time.monotonic() - begun <= 2.5
+
+    assert talk(conversation, Do.REQUEST, Do.WAIT, options=("--drain-timeout", "1")) == 0
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(first: int, second: int) -> None:
+    async def conversation(talk: Talk) -> None:
+        await under_way(talk)
+        await stop(talk.proxy, first)
+        talk.proxy.process.send_signal(second)
+        assert await ended(talk.proxy, 1) == 0
+        assert (await talk.client.reply()).end == "reset"
+
+    assert talk(conversation, Do.REQUEST, Do.WAIT) == 0
+
+
+def test_with_nothing_under_way_the_end_comes_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    with command() as proxy:
+        begun = time.monotonic()
+        proxy.process.send_signal(signal.SIGINT)
+        assert proxy.process.wait(5) == 0
+        assert time.monotonic() - begun < 1.5
+    assert not re.search("Traceback|KeyboardInterrupt", capfd.readouterr().err)
