@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install run format check test cover bench image image-test clean
+.PHONY: install run format check test cover fuzz bench image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -34,6 +34,9 @@ cover: .venv/developing
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+SECONDS ?= 60
+fuzz: .venv/developing
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 bench: install
 	tools/need nginx wrk go=golang node=nodejs npm openssl taskset=util-linux
 	$(BIN)/python benchmarks/run.py $(ARGS)

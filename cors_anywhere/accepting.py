@@ -23,8 +23,8 @@ LOG = logging.getLogger("cors_anywhere")
 BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
 ACCEPTS_PER_TURN = 32
-"""Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those that
-give way hold their descriptors to the end of the turn: RESERVED_DESCRIPTORS covers them."""
+"""Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those
+that give way hold their descriptors to its end: RESERVED_DESCRIPTORS covers them."""
 
 PATIENCE = 0.25
 """Seconds for which a client may keep the proxy waiting although others want its place."""
@@ -176,7 +176,7 @@ class Acceptor:
             if seconds < PATIENCE:
                 return
             if isinstance(connection, ServerConnection):
-                connection.abort()
+                connection.give_way()
                 self._connections.discard(connection)
             else:
                 connection.cancel()

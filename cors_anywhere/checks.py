@@ -14,7 +14,7 @@ from typing import Any, Final
 from cors_anywhere.origins import OriginPattern
 from cors_anywhere.outbound import parse_proxy
 from cors_anywhere.rates import RateLimit
-from cors_anywhere.target import TargetPattern
+from cors_anywhere.target_pattern import TargetPattern
 
 Check = Callable[[Any], object]
 

@@ -26,6 +26,19 @@ class _AnyMethod(Container[str]):
         return True
 
 
+class _Method(str):
+    """A method as Tornado may have it, whatever token the client chose.
+
+    Tornado calls the attribute of a handler that has the method's name in lower case: `RENDER`
+    would read a file of the client's choice, `FINISH` write a page.
+    """
+
+    __slots__ = ()
+
+    def lower(self) -> str:
+        return "_end_request"
+
+
 @stream_request_body
 class CorsProxyHandler(RequestHandler):
     """Serves a `CorsProxy` at the path that is matched before the last group:
@@ -38,7 +51,10 @@ class CorsProxyHandler(RequestHandler):
     SUPPORTED_METHODS = _AnyMethod()  # type: ignore[assignment]  # WebDAV's, and whatever comes
 
     def initialize(self, proxy: CorsProxy) -> None:
+        connection = self.request.connection
+        assert connection is not None
         self._proxy = proxy
+        self._client = ConnectionClient(proxy, connection)
 
     def _cross_origin_protection(self) -> None:
         pass
@@ -46,21 +62,24 @@ class CorsProxyHandler(RequestHandler):
     def check_xsrf_cookie(self) -> None:
         pass
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Never fails: what is fetched is read from the request line, octet for octet."""
+        return value.decode("utf-8", "replace")
+
     def prepare(self) -> None:
         """Starts the relay as soon as the head is here, if a body follows: it streams through it.
 
         Without one it waits for the request's end, which is next: Tornado would close a connection
         whose reply was complete before.
         """
-        connection = self.request.connection
-        assert connection is not None and self.request.method is not None
+        assert self.request.method is not None
         uri = self.request.uri or "/"
         base = _mounted_at(uri, self.path_args[-1] if self.path_args else "")
         line = httputil.RequestStartLine(self.request.method, uri, self.request.version)
-        context = getattr(connection, "context", None)
-        self._client = ConnectionClient(self._proxy, connection)
+        context = getattr(self.request.connection, "context", None)
         fields = pairs_of(self.request.headers)
         self._auto_finish = False
+        self.request.method = _Method(self.request.method)
         self._head = self._proxy.head(line, fields, context, base)
         if self._head.length != 0:
             self._start()
@@ -87,14 +106,6 @@ class CorsProxyHandler(RequestHandler):
         self._client.end()
         if self._head.length == 0:
             self._start()
-
-    get = head = post = put = patch = delete = options = _end_request
-
-    def __getattr__(self, name: str) -> Any:
-        # Tornado looks a method's handler up by the method's name in lower case.
-        if name == ((self.__dict__.get("request") and self.request.method) or "").lower():
-            return self._end_request
-        raise AttributeError(name)
 
 
 def _mounted_at(uri: str, captured: str) -> str:

@@ -41,7 +41,8 @@ from cors_anywhere.messages import (
 from cors_anywhere.origins import OriginPattern, OriginSet
 from cors_anywhere.rates import RateLimit
 from cors_anywhere.settings import Settings
-from cors_anywhere.target import Target, TargetPattern, host_rule, parse_path, resolve_location
+from cors_anywhere.target import Target, host_rule, parse_path, resolve_location
+from cors_anywhere.target_pattern import TargetPattern
 
 _TEXT = ("content-type", "text/plain; charset=utf-8")
 _HANDSHAKE = (("connection", "Upgrade"), ("upgrade", "websocket"))  # RFC 6455 section 4

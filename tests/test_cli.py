@@ -136,6 +136,12 @@ def test_all_mistakes_are_told_at_once_and_nothing_is_served(
     assert server.settings is None
 
 
+def test_a_value_that_cannot_be_read_is_not_replaced_by_the_default() -> None:
+    server = FakeServer()
+    assert main(["--port", "0", "--max-redirects", "x"], {}, server) == 2
+    assert server.settings is None
+
+
 def test_a_port_that_was_taken_for_nothing_is_given_back() -> None:
     server = FakeServer()
     assert main(["--port", "0", "--max-redirects", "-1"], {}, server) == 2

@@ -55,13 +55,14 @@ class App(Application):
         self.logged.append(handler.get_status())
 
 
-@pytest.fixture(params=["xsrf_cookies", "cross_origin_protection"])
-def app(io_loop: IOLoop, request: pytest.FixtureRequest) -> Iterator[App]:
+@pytest.fixture
+def app(io_loop: IOLoop) -> Iterator[App]:
     proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",), require_headers=()))
     Counting.finished = 0
     application = App(
         [(r"/", Home), (r"/apps/proxy/(.*)", Counting, {"proxy": proxy})],
-        **{request.param: True},
+        xsrf_cookies=True,
+        cross_origin_protection=True,
     )
     application.logged = []
     yield application
@@ -91,6 +92,16 @@ async def test_any_method_passes_the_applications_cross_site_checks(
     headers = {"Sec-Fetch-Site": "cross-site"}
     got = await ask(http_client, mounted(base_url, target.url), method=method, headers=headers)
     assert json.loads(got.body)["method"] == method
+
+
+@pytest.mark.gen_test
+async def test_a_post_needs_no_xsrf_cookie_where_that_is_the_only_check(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin, app: App
+) -> None:
+    app.settings["cross_origin_protection"] = False
+    got = await ask(http_client, mounted(base_url, target.url), method="POST")
+    assert json.loads(got.body)["method"] == "POST"
+    assert (await ask(http_client, f"{base_url}/", method="POST")).code == 403
 
 
 @pytest.mark.gen_test
@@ -168,3 +179,29 @@ async def test_a_client_that_leaves_is_finished_and_logged_once(
         await silent.ended.wait()
     assert (Counting.finished, app.logged) == (1, [CLIENT_LEFT])
     assert not Counting.last.waits
+
+
+class Closed(CorsProxyHandler):
+    """Answers everything itself, as a handler may."""
+
+    def prepare(self) -> None:
+        self.set_status(401)
+        self.finish("who are you?")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("body", [None, b"x" * 100_000], ids=["bodiless", "with-a-body"])
+async def test_a_handler_may_answer_before_the_proxy_does(
+    http_client: AsyncHTTPClient,
+    http_server: object,
+    base_url: str,
+    target: Origin,
+    app: App,
+    body: bytes | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app.add_handlers(".*", [(r"/closed/(.*)", Closed, {"proxy": CorsProxy()})])
+    got = await ask(http_client, f"{base_url}/closed/{target.url}", method="POST", body=body)
+    assert (got.code, got.body) == (401, b"who are you?")
+    assert not target.requests
+    assert not [record for record in caplog.records if record.exc_info]

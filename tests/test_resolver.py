@@ -93,7 +93,7 @@ def test_silence_is_a_timeout_of_the_given_length(dns: StubDns) -> None:
         async with resolving(dns, timeout=0.3) as resolver:
             began = loop.time()
             assert await ended(resolver, "silent.example") == "DnsTimeout"
-            assert 0.25 < loop.time() - began < 0.6
+            assert 0.25 < loop.time() - began < 1.0
 
     run(main())
 
@@ -157,7 +157,7 @@ def test_an_answer_is_forgotten_in_time(
                 await ended(resolver, name)
                 await asyncio.sleep(0.01)
             # c-ares counts whole seconds, so an answer may go up to one early, never late.
-            assert expected / 3 < loop.time() - began < expected + 0.15
+            assert expected / 3 < loop.time() - began < expected + 0.5
 
     run(main())
 

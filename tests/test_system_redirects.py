@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.fronts import FRONTS, OPEN, Front, front
-from tests.support.site import Site, redirect, reply, site
+from tests.support.site import Site, Wire, redirect, reply, site
 
 REPLAY_BYTES = 1000
 
@@ -139,6 +140,25 @@ def test_a_redirect_of_a_body_that_is_too_large_is_passed_on(
     assert (seen.status, seen.reason, seen.body) == (status, "Again", b"moved")
     assert seen.get("location") == f"http://proxy.test{proxy.base}/{target.url}/b"
     assert len(target.requests) == 1
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_comes_before_the_body_waits_for_it(
+    proxy: Front, target: Site, status: int
+) -> None:
+    replied = threading.Event()
+
+    def answer(wire: Wire) -> None:
+        wire.send(redirect("/b", f"{status} Again"))
+        replied.set()
+        assert wire.reader.read(4) == b"body"
+
+    with proxy.connect() as connection:
+        connection.ask(target.on("/a", answer), "Content-Length: 4", method="POST")
+        assert replied.wait(5)
+        connection.send(b"body")
+        assert connection.reply().body == b"ok"
+    assert (target.last.path, target.last.body) == ("/b", b"body")
 
 
 SECRETS = ("Authorization: Basic eDp5", "X-Other: kept")

@@ -12,7 +12,8 @@ from cors_anywhere.errors import (
     NoTarget,
     ProxyError,
 )
-from cors_anywhere.target import Target, TargetPattern, host_rule, parse_path, resolve_location
+from cors_anywhere.target import Target, host_rule, parse_path, resolve_location
+from cors_anywhere.target_pattern import TargetPattern
 
 
 def raw(text: str) -> str:

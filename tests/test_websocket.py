@@ -162,11 +162,14 @@ def test_messages_pass_both_ways(scheme: str, front: Front, running: Command, tl
 def test_big_and_many_messages_pass_whole(front: Front, running: Command, tls: Tls) -> None:
     async def talk() -> None:
         many = [os.urandom(2 * MIB), *(b"%d" % number for number in range(2000))]
-        async with front(running, tls) as proxy, peer() as host:
-            async with dial(proxy, f"ws://{host}/", max_size=None, compression=None) as socket:
-                sending = asyncio.ensure_future(send_all(socket, many))
-                assert [await socket.recv() for _ in many] == many
-                await sending
+        async with (
+            front(running, tls) as proxy,
+            peer() as host,
+            dial(proxy, f"ws://{host}/", max_size=None, compression=None) as socket,
+        ):
+            sending = asyncio.ensure_future(send_all(socket, many))
+            assert [await socket.recv() for _ in many] == many
+            await sending
 
     asyncio.run(talk())
 
@@ -185,10 +188,13 @@ def test_pings_are_answered_by_the_other_end(front: Front, running: Command, tls
             pinged.append(await (await socket.ping(b"from the target")))
             await socket.wait_closed()
 
-        async with front(running, tls) as proxy, peer(ping) as host:
-            async with dial(proxy, f"ws://{host}/") as socket:
-                assert await (await socket.ping(b"from the page")) > 0
-                assert await until(lambda: pinged, within=5)
+        async with (
+            front(running, tls) as proxy,
+            peer(ping) as host,
+            dial(proxy, f"ws://{host}/") as socket,
+        ):
+            assert await (await socket.ping(b"from the page")) > 0
+            assert await until(lambda: pinged, within=5)
 
     asyncio.run(talk())
 
@@ -208,13 +214,16 @@ def test_the_code_and_reason_of_a_close_pass(
             await socket.wait_closed()
             seen.append((socket.close_code, socket.close_reason))
 
-        async with front(running, tls) as proxy, peer(serving) as host:
-            async with dial(proxy, f"ws://{host}/") as socket:
-                if by == "page":
-                    await socket.close(code, reason)
-                await socket.wait_closed()
-                assert await until(lambda: seen, within=5)
-                assert seen == [(code, reason)] == [(socket.close_code, socket.close_reason)]
+        async with (
+            front(running, tls) as proxy,
+            peer(serving) as host,
+            dial(proxy, f"ws://{host}/") as socket,
+        ):
+            if by == "page":
+                await socket.close(code, reason)
+            await socket.wait_closed()
+            assert await until(lambda: seen, within=5)
+            assert seen == [(code, reason)] == [(socket.close_code, socket.close_reason)]
 
     asyncio.run(talk())
 
@@ -253,10 +262,13 @@ def test_a_handshake_that_is_redirected_is_followed(running: Command, tls: Tls) 
         return response
 
     async def talk() -> None:
-        async with the_command(running, tls) as proxy, peer(answer=answer) as host:
-            async with dial(proxy, f"ws://{host}/here") as socket:
-                await socket.send("hello")
-                assert await socket.recv() == "hello"
+        async with (
+            the_command(running, tls) as proxy,
+            peer(answer=answer) as host,
+            dial(proxy, f"ws://{host}/here") as socket,
+        ):
+            await socket.send("hello")
+            assert await socket.recv() == "hello"
 
     asyncio.run(talk())
 
@@ -368,12 +380,15 @@ def test_a_page_that_goes_away_takes_the_target_s_side_with_it(
             ended.set()
 
         secure = tls if scheme == "wss" else None
-        async with front(running, tls) as proxy, peer(serving, secure) as host:
-            async with dial(proxy, f"{scheme}://{host}/") as socket:
-                await socket.send("hello")
-                await socket.recv()
-                socket.transport.abort()
-                await asyncio.wait_for(ended.wait(), PROMISED)
+        async with (
+            front(running, tls) as proxy,
+            peer(serving, secure) as host,
+            dial(proxy, f"{scheme}://{host}/") as socket,
+        ):
+            await socket.send("hello")
+            await socket.recv()
+            socket.transport.abort()
+            await asyncio.wait_for(ended.wait(), PROMISED)
 
     asyncio.run(leave())
 
@@ -428,11 +443,14 @@ def test_a_page_sees_that_the_target_has_gone(
 
     async def watch() -> None:
         secure = tls if scheme == "wss" else None
-        async with front(running, tls) as proxy, peer(leave, secure) as host:
-            async with dial(proxy, f"{scheme}://{host}/") as socket:
-                await socket.send("hello")
-                with pytest.raises(ConnectionClosedError):
-                    await asyncio.wait_for(socket.recv(), PROMISED)
+        async with (
+            front(running, tls) as proxy,
+            peer(leave, secure) as host,
+            dial(proxy, f"{scheme}://{host}/") as socket,
+        ):
+            await socket.send("hello")
+            with pytest.raises(ConnectionClosedError):
+                await asyncio.wait_for(socket.recv(), PROMISED)
 
     asyncio.run(watch())
 
@@ -474,12 +492,15 @@ def test_a_tunnel_that_is_silent_for_too_long_ends_on_both_sides() -> None:
             ended.set()
 
         loop = asyncio.get_running_loop()
-        async with proxied(client_idle_timeout=IDLE) as proxy, peer(serving) as host:
-            async with dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket:
-                begun = loop.time()
-                await asyncio.wait_for(socket.wait_closed(), 8)
-                await asyncio.wait_for(ended.wait(), PROMISED)
-                return loop.time() - begun
+        async with (
+            proxied(client_idle_timeout=IDLE) as proxy,
+            peer(serving) as host,
+            dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket,
+        ):
+            begun = loop.time()
+            await asyncio.wait_for(socket.wait_closed(), 8)
+            await asyncio.wait_for(ended.wait(), PROMISED)
+            return loop.time() - begun
 
     assert IDLE - 0.1 <= asyncio.run(wait()) <= IDLE + 0.5
 
@@ -496,10 +517,13 @@ def test_a_tunnel_in_which_one_side_speaks_lives_on(by: str) -> None:
         async def serving(socket: ServerConnection) -> None:
             await (speak(socket) if by == "target" else socket.wait_closed())
 
-        async with proxied(client_idle_timeout=IDLE) as proxy, peer(serving) as host:
-            async with dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket:
-                await (speak(socket) if by == "page" else socket.wait_closed())
-                assert socket.close_code == 3000
+        async with (
+            proxied(client_idle_timeout=IDLE) as proxy,
+            peer(serving) as host,
+            dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket,
+        ):
+            await (speak(socket) if by == "page" else socket.wait_closed())
+            assert socket.close_code == 3000
 
     asyncio.run(talk())
 

@@ -19,9 +19,9 @@ import pycares
 
 from cors_anywhere import errors
 
-# c-ares doubles the wait before each further try, and starts near 0.25 s once it knows a server to
-# be quick. Four tries then take 2 to 4 s, so a lost packet or two is made good within the default
-# time-out; a silent server is given up after 15 s at most, which bounds what a query can hold.
+# c-ares about doubles the wait before each further try, and starts near 0.25 s once it knows a
+# server to be quick. Four tries then take about 4 s, so a lost packet or two is made good within
+# the default time-out; a server that never answered holds a query for up to 15 s.
 _TRIES = 4
 _FIRST_TRY = 0.2  # share of the time-out
 

@@ -229,8 +229,13 @@ class TargetConnection(asyncio.Protocol):
         self._deadline.set(timeout)
 
     def abort(self) -> None:
-        """Ends the connection at once."""
+        """Ends the connection at once.
+
+        A failure that was raised holds the frames it passed, and they hold this connection: a new
+        one in its place spares buffers a wait for the garbage collector.
+        """
         self.on_idle_end = None
+        self._failure = ConnectionTerminated()
         if self._tunnelling and not self.closed:
             self.output.flush()  # the last frame, a Close perhaps, has no end of its own
             self.transport.close()

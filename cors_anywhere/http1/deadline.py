@@ -9,6 +9,10 @@ import asyncio
 from collections.abc import Callable
 
 
+def _nothing() -> None:
+    """What a closed deadline calls."""
+
+
 class Deadline:
     """Calls `expired` once when a deadline passes that was not moved or cleared before.
 
@@ -39,8 +43,9 @@ class Deadline:
         self._at = 0.0
 
     def close(self) -> None:
-        """Drops the timer for good, so that it keeps nothing alive."""
+        """Drops the timer and the callback for good, so that they keep nothing alive."""
         self._at = 0.0
+        self._expired = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

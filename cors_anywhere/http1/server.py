@@ -490,6 +490,14 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._closing = True
         self.output.reset()
 
+    def give_way(self) -> None:
+        """Ends the connection at once for the sake of another; a whole reply still arrives."""
+        if self._reply_done and not self.output.unsent():
+            self._closing = True
+            self.transport.abort()
+        else:
+            self.abort()
+
     def drain(self) -> None:
         """No further request but one that is on its way; then closes.
 

@@ -5,12 +5,14 @@ Owns: starting and ending it, and reading its figures. Must not know: what it is
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 MIB = 2**20
 
@@ -29,18 +31,32 @@ class Command:
         assert found is not None
         return int(found[1]) * 1024
 
+    def descriptors(self) -> int:
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
-def command(*options: str) -> Iterator[Command]:
+def command(
+    *options: str, descriptors: int | None = None, log: IO[str] | None = None
+) -> Iterator[Command]:
     """The command on a free port, with loopback targets allowed, and no header required unless
-    the options name one."""
+    the options name one. `descriptors` limits those it may have open; `log` takes its log."""
     required = () if "--require-header" in options else ("--no-require-header",)
+    limit = ("sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh") if descriptors else ()
     process = subprocess.Popen(
         [
+            *limit,
             *(sys.executable, "-m", "cors_anywhere", "--port", "0"),
             *("--allow-network", "127.0.0.0/8", *required, *options),
         ],
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
     with process:

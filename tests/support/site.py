@@ -48,6 +48,10 @@ class Wire(NamedTuple):
         """Sends them as they are."""
         self.sock.sendall(octets)
 
+    def end(self) -> None:
+        """Ends the connection."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+
 
 Script = Callable[[Wire], None]
 

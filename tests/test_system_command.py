@@ -1,0 +1,139 @@
+"""The environment variables that the command keeps, by a running command."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support.fronts import Front, command
+from tests.support.site import Site, redirect, site
+
+LOOPBACK = ["--allow-network", "127.0.0.0/8"]
+NAMES = ("api.example.com", "www.example.org")
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Site]:
+    with site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def forwarder(authority: trustme.CA) -> Iterator[Site]:
+    """A forward proxy that plays all targets itself."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*NAMES).configure_cert(tls)
+    with site(tunnelled=tls) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _forget(target: Site, forwarder: Site) -> None:
+    target.clear()
+    forwarder.clear()
+
+
+def statuses(port: int, url: str, *origins: str) -> list[int]:
+    proxy = Front("command", port)
+    return [proxy.ask(url, f"Origin: {origin}").status for origin in origins]
+
+
+def test_host_and_port_are_read(target: Site) -> None:
+    with site() as taken:
+        free = taken.port
+    with command(LOOPBACK, {"HOST": "127.0.0.1", "PORT": str(free)}) as port:
+        assert port == free
+        assert statuses(port, target.url, "https://a.test") == [200]
+
+
+def test_the_whitelist_is_read(target: Site) -> None:
+    listed = "https://a.test , http://b.test:8080"
+    with command(LOOPBACK, {"CORSANYWHERE_WHITELIST": listed}) as port:
+        origins = ("https://a.test", "http://b.test:8080", "http://a.test", "http://b.test")
+        assert statuses(port, target.url, *origins) == [200, 200, 403, 403]
+
+
+def test_the_blacklist_is_read(target: Site) -> None:
+    with command(LOOPBACK, {"CORSANYWHERE_BLACKLIST": "https://a.test,https://b.test"}) as port:
+        origins = ("https://a.test", "https://b.test", "https://c.test")
+        assert statuses(port, target.url, *origins) == [403, 403, 200]
+
+
+def test_the_rate_limit_is_read(target: Site) -> None:
+    variables = {"CORSANYWHERE_RATELIMIT": r"1 1 free.test /.*\.free\.test/"}
+    with command(LOOPBACK, variables) as port:
+        counted = statuses(port, target.url, *["https://a.test"] * 2)
+        free = statuses(port, target.url, *["https://free.test", "http://x.free.test"] * 2)
+        text = Front("command", port).ask(target.url, "Origin: https://a.test").text
+    assert (counted, free) == ([200, 429], [200] * 4)
+    assert text.endswith("\nThe number of requests is limited to 1 per minute.")
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_http_targets_are_reached_through_the_outbound_proxy(name: str, forwarder: Site) -> None:
+    by = f"http://user:pass@127.0.0.1:{forwarder.port}"
+    with command([], {name: by}) as port:
+        seen = Front("command", port).page("http://api.example.com/a//b?c")
+    assert seen.body == b"ok"
+    asked = forwarder.last
+    assert (asked.method, asked.path) == ("GET", "http://api.example.com/a//b?c")
+    assert asked.get("host") == "api.example.com"
+    assert asked.get("proxy-authorization") == "Basic dXNlcjpwYXNz"
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy"])
+def test_https_targets_are_reached_by_connect(
+    name: str, forwarder: Site, authority: trustme.CA, tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    by = f"http://user:pass@127.0.0.1:{forwarder.port}"
+    with command(["--ca-file", str(tmp_path / "ca.pem")], {name: by}) as port:
+        seen = Front("command", port).page("https://api.example.com/p")
+    assert seen.body == b"ok"
+    tunnel, asked = forwarder.requests
+    assert (tunnel.method, tunnel.path) == ("CONNECT", "api.example.com:443")
+    assert tunnel.get("proxy-authorization") == "Basic dXNlcjpwYXNz"
+    assert (asked.method, asked.path) == ("GET", "/p")
+    assert "proxy-authorization" not in asked.names
+
+
+@pytest.mark.parametrize(
+    ("exclusions", "direct"),
+    [
+        ("*", True),
+        ("127.0.0.1", True),
+        ("127.0.0.1:{port}", True),
+        ("*.0.0.1", True),
+        (".0.0.1", True),
+        ("127.0.0.1:1", False),
+        ("other.test", False),
+        ("", False),
+    ],
+)
+def test_no_proxy_names_targets_that_are_reached_directly(
+    exclusions: str, direct: bool, target: Site, forwarder: Site
+) -> None:
+    variables = {
+        "http_proxy": f"http://127.0.0.1:{forwarder.port}",
+        "no_proxy": exclusions.format(port=target.port),
+    }
+    with command(LOOPBACK, variables) as port:
+        assert statuses(port, target.url, "https://a.test") == [200]
+    assert (len(target.requests), len(forwarder.requests)) == ((1, 0) if direct else (0, 1))
+
+
+def test_a_base_path_is_part_of_the_base_url(target: Site) -> None:
+    url = target.on("/a", redirect("/a"))
+    with command([*LOOPBACK, "--base-path", "/cors"], {}) as port:
+        for base in ("/cors", ""):  # a front server may have removed it
+            seen = Front("command", port, base).page(url)
+            assert (seen.status, seen.get("location")) == (302, f"http://proxy.test/cors/{url}")
