@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install run format check test cover fuzz bench image image-test clean
+.PHONY: install run format check test cover fuzz big abuse soak bench image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -37,6 +37,16 @@ cover: .venv/developing
 SECONDS ?= 60
 fuzz: .venv/developing
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+# These take minutes; docs/reliability.md says what they show.
+big: .venv/developing
+	CORSANYWHERE_TEST_BIG=1 $(BIN)/pytest -s tests/test_memory.py $(ARGS)
+abuse: .venv/developing
+	tools/need slowhttptest
+	$(BIN)/python -m tests.abuse
+soak: .venv/developing
+	$(BIN)/python -m tests.soak $(ARGS)
+
 bench: install
 	tools/need nginx wrk go=golang node=nodejs npm openssl taskset=util-linux
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -12,6 +12,7 @@ from tornado.httputil import HTTPHeaders, ResponseStartLine
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from cors_anywhere.errors import Refused
+from cors_anywhere.http1.body import MAX_PIECES
 from cors_anywhere.http1.server import Limits, ServerConnection
 from tests.support.loopback import Peer, connected, in_loop, serving
 
@@ -126,6 +127,17 @@ async def test_pipelined_requests_are_answered_in_order_however_they_are_cut() -
                     peer.writer.write(octets[start : start + size])
                     await asyncio.sleep(0)
                 await peer.exactly(expected)
+
+
+@in_loop
+async def test_a_connection_ends_where_the_next_request_would_have_to_be_guessed() -> None:
+    post = b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    content = b"\n\r\n" * (MAX_PIECES + 1)
+    async with serving(Root()) as server, connected(server.port) as peer:
+        octets = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content)
+        peer.writer.write(post + octets + GET % b"b")
+        expected = reply(b"POST /p " + content, b"connection: close")
+        assert await peer.ended() == expected
 
 
 @in_loop

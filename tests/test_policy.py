@@ -210,6 +210,11 @@ def test_a_page_of_another_scheme_or_port_is_served(origin: str) -> None:
     assert isinstance(policy().admit(request(origin=origin)), Plan)
 
 
+def test_an_origin_that_begins_like_the_targets_is_another() -> None:
+    head = request("/https://page.test.evil.test/", origin="https://page.test")
+    assert isinstance(policy().admit(head), Plan)
+
+
 def test_the_same_origin_redirect_can_be_turned_off() -> None:
     deciding = policy(redirect_same_origin=False)
     assert isinstance(deciding.admit(request(origin="https://api.example.com")), Plan)
@@ -298,6 +303,11 @@ def test_the_429_of_an_operators_function_is_its_text(text: str, more: str) -> N
     answer = policy(metered=True).limited(PAGE, Exceeded(text))
     assert answer.body.decode() == f'The origin "{PAGE}" has sent too many requests.{more}'
     assert values(answer.fields, "retry-after") == []
+
+
+def test_the_text_of_a_function_wins_over_that_of_the_limit() -> None:
+    answer = policy(rate_limit="7 3").limited(PAGE, Exceeded("Ask Ann."))
+    assert answer.body.decode().split("\n")[1:] == ["Ask Ann."]
 
 
 def test_requests_count_by_a_function_without_any_limit() -> None:

@@ -164,10 +164,28 @@ def test_a_redirect_into_what_is_forbidden_is_refused(
     assert (seen.status, seen.error) == (403, error)
 
 
+@pytest.mark.parametrize("status", ["307 Again", "308 Again"])
+def test_a_body_that_is_not_at_hand_is_not_sent_again(
+    roomy: Front, target: Site, status: str
+) -> None:
+    url = target.on("/a", lambda wire: wire.send(redirect("/b", status)))
+    with roomy.connect() as connection:
+        connection.ask(url, f"Content-Length: {LARGE}", method="POST")
+        connection.send(b"the beginning")
+        assert f"{connection.reply().status} Again" == status
+    assert [seen.path for seen in target.requests] == ["/a"]
+
+
 def test_a_redirect_with_a_large_body_is_followed_without_it(roomy: Front, target: Site) -> None:
     head = f"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: {LARGE}\r\n\r\n".encode()
     url = target.on("/a", lambda wire: wire.send(head + b"x" * LARGE))
     assert roomy.page(url).body == b"ok"
+
+
+def test_the_proxy_does_not_connect_to_itself(roomy: Front) -> None:
+    seen = roomy.page(f"http://127.0.0.1:{roomy.port}/")
+    assert (seen.status, seen.error) == (403, "destination_ip_prohibited")
+    assert "(own-address)" in seen.text
 
 
 # --- the client -----------------------------------------------------------------------------------
@@ -303,3 +321,17 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(
         connection.send(b"5\r\nfirst\r\n" if framing.startswith("T") else b"x" * 65536)
         seen = connection.reply()
     assert (seen.status, seen.body) == (413, b"too much")
+
+
+def test_an_early_reply_leaves_the_connection_fit_for_the_next_request(
+    roomy: Front, target: Site
+) -> None:
+    if roomy.kind != "command":
+        pytest.skip("Tornado's own server closes a connection whose request was not read")
+    size = 2**20
+    url = target.on("/", lambda wire: wire.send(reply(b"early")))
+    with roomy.connect() as connection:
+        connection.ask(url, method="POST", body=b"x" * size)
+        assert connection.reply().body == b"early"
+        connection.ask(f"{target.url}/next")
+        assert connection.reply().body == b"ok"
