@@ -125,6 +125,17 @@ def test_a_target_is_refused(case: Case) -> None:
     run()
 
 
+@pytest.mark.parametrize(("host", "told"), [("10.0.0.1", True), ("a.test", False)])
+@in_loop
+async def test_a_refusal_tells_the_network_only_of_an_address_that_was_asked_for(
+    host: str, told: bool
+) -> None:
+    with pytest.raises(ProhibitedTarget) as failure:
+        await connector({"a.test": ["10.0.0.1"]}).connect(plan(f"http://{host}/"), None)
+    assert ("10.0.0.0/8" in failure.value.hint) is told
+    assert "--allow-network" in failure.value.hint
+
+
 @in_loop
 async def test_of_mixed_addresses_only_the_allowed_are_connected_to() -> None:
     async with target(OK) as server:

@@ -1,17 +1,16 @@
-"""Limits, deadlines and clients that leave, on every front."""
+"""Limits, deadlines and forbidden ways, on every front."""
 
 from __future__ import annotations
 
-import queue
-import socket
-import struct
+import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
-from tests.support.fronts import FRONTS, OPEN, Connection, Front, front
-from tests.support.site import Site, Wire, read_chunk, redirect, reply, site
+from tests.support.fronts import FRONTS, OPEN, Front, front
+from tests.support.site import Site, Wire, redirect, reply, site
 
 LIMIT = 1000
 SHORT = 0.3
@@ -188,150 +187,14 @@ def test_the_proxy_does_not_connect_to_itself(roomy: Front) -> None:
     assert "(own-address)" in seen.text
 
 
-# --- the client -----------------------------------------------------------------------------------
+# --- the connection to the target -----------------------------------------------------------------
 
 
-def test_a_client_that_waits_for_leave_to_send_gets_it(roomy: Front, target: Site) -> None:
-    with roomy.connect() as connection:
-        fields = ("Expect: 100-continue", "Content-Length: 4")
-        connection.ask(target.url, *fields, method="POST")
-        assert connection.head()[0] == 100
-        connection.send(b"body")
-        assert connection.reply().body == b"ok"
-    assert target.last.body == b"body"
-    assert "expect" not in target.last.names
-
-
-def test_an_http_1_0_client_is_served(roomy: Front, target: Site) -> None:
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    url = target.on("/", head + chunked(b"abc"))
-    with roomy.connect() as connection:
-        connection.send(f"GET {roomy.base}/{url} HTTP/1.0\r\n\r\n".encode())
-        status, _, fields = connection.head()
-        assert (status, connection.file.read()) == (200, b"abc")
-    assert "transfer-encoding" not in dict(fields)
-
-
-@pytest.mark.parametrize("before", ["the upload", "the head", "the end"])
-def test_when_the_client_leaves_the_target_is_left(roomy: Front, target: Site, before: str) -> None:
-    came: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def answer(wire: Wire) -> None:
-        if before == "the end":
-            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
-        came.put("request")
-        wire.sock.settimeout(3)
-        try:
-            assert wire.reader.read(1) == b""
-        except ConnectionResetError:
-            pass
-        came.put("end")
-
-    with roomy.connect() as connection:
-        fields = ("Content-Length: 9",) if before == "the upload" else ()
-        connection.ask(target.on("/", answer), *fields, method="POST")
-        assert came.get(timeout=3) == "request"
-    assert came.get(timeout=3) == "end"
-
-
-def test_a_client_that_resets_ends_the_target_too(roomy: Front, target: Site) -> None:
-    came: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def answer(wire: Wire) -> None:
-        came.put("request")
-        silent(wire)
-        came.put("end")
-
-    with roomy.connect() as connection:
-        connection.ask(target.on("/", answer))
-        assert came.get(timeout=3) == "request"
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert came.get(timeout=3) == "end"
-
-
-# --- backpressure ---------------------------------------------------------------------------------
-
-
-def test_a_target_that_does_not_read_stops_the_client(roomy: Front, target: Site) -> None:
-    go = threading.Event()
-
-    def answer(wire: Wire) -> None:
-        assert go.wait(5)
-        left = LARGE * 4
-        while left:
-            left -= len(wire.reader.read(min(left, 65536)))
-        wire.send(reply(b"all"))
-
-    with roomy.connect() as connection:
-        connection.ask(target.on("/", answer), f"Content-Length: {LARGE * 4}", method="POST")
-        taken = fill(connection)
-        assert taken < LARGE * 4
-        go.set()
-        connection.sock.settimeout(5)
-        connection.send(b"x" * (LARGE * 4 - taken))
-        assert connection.reply().body == b"all"
-
-
-def fill(connection: Connection) -> int:
-    """Sends until nobody takes any more for a while; how many octets were taken."""
-    taken = 0
-    connection.sock.settimeout(SHORT)
-    while taken < LARGE * 4:
-        try:
-            taken += connection.sock.send(b"x" * min(65536, LARGE * 4 - taken))
-        except TimeoutError:
-            break
-    return taken
-
-
-def test_a_client_that_does_not_read_stops_the_target(roomy: Front, target: Site) -> None:
-    stopped: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def answer(wire: Wire) -> None:
-        wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {LARGE * 4}\r\n\r\n".encode())
-        taken = 0
-        wire.sock.settimeout(SHORT)
-        while taken < LARGE * 4:
-            try:
-                taken += wire.sock.send(b"x" * min(65536, LARGE * 4 - taken))
-            except TimeoutError:
-                break
-        stopped.put(taken)
-        wire.sock.settimeout(5)
-        wire.send(b"x" * (LARGE * 4 - taken))
-
-    with roomy.connect() as connection:
-        connection.ask(target.on("/", answer))
-        assert stopped.get(timeout=8) < LARGE * 4
-        assert len(connection.reply().body) == LARGE * 4
-
-
-@pytest.mark.parametrize("framing", ["Transfer-Encoding: chunked", f"Content-Length: {LARGE}"])
-def test_a_refusal_reaches_a_client_that_is_still_sending(
-    roomy: Front, target: Site, framing: str
-) -> None:
-    def answer(wire: Wire) -> None:
-        if framing.startswith("T"):
-            read_chunk(wire.reader)
-        wire.send(reply(b"too much", status="413 Content Too Large"))
-        wire.end()
-
-    with roomy.connect() as connection:
-        connection.ask(target.on("/", answer), framing, method="POST")
-        connection.send(b"5\r\nfirst\r\n" if framing.startswith("T") else b"x" * 65536)
-        seen = connection.reply()
-    assert (seen.status, seen.body) == (413, b"too much")
-
-
-def test_an_early_reply_leaves_the_connection_fit_for_the_next_request(
-    roomy: Front, target: Site
-) -> None:
-    if roomy.kind != "command":
-        pytest.skip("Tornado's own server closes a connection whose request was not read")
-    size = 2**20
-    url = target.on("/", lambda wire: wire.send(reply(b"early")))
-    with roomy.connect() as connection:
-        connection.ask(url, method="POST", body=b"x" * size)
-        assert connection.reply().body == b"early"
-        connection.ask(f"{target.url}/next")
-        assert connection.reply().body == b"ok"
+@pytest.mark.parametrize("kind", FRONTS)
+def test_a_connection_kept_for_https_does_not_serve_http(kind: str) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with site(tls) as secure, front(kind, **OPEN, insecure_targets=True) as proxy:
+        assert [proxy.page(secure.url).body for _ in range(2)] == [b"ok"] * 2
+        assert len(secure.sockets) == 1
+        assert proxy.page(secure.url.replace("https", "http")).status == 502

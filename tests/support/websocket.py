@@ -1,0 +1,163 @@
+"""A WebSocket at both ends of the proxy, by the package `websockets`, through every front.
+
+Owns: how a page dials, what a target serves, and the three ways of serving the proxy. Must not
+know: what is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import trustme
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
+
+from cors_anywhere.handler import CorsProxyHandler
+from cors_anywhere.settings import Settings
+from cors_anywhere.web import CorsProxy
+from tests.support.process import Command, command
+
+PAGE, DENIED = "https://page.test", "https://denied.test"
+SETTINGS: dict[str, Any] = {
+    "allow_networks": ("127.0.0.0/8",),
+    "require_headers": ("origin",),
+    "deny_origins": (DENIED,),
+}
+MIB = 2**20
+PROMISED = 1.0
+"""Seconds from the end of one side to the end of the other (B4)."""
+
+
+class Tls(NamedTuple):
+    """A certificate for targets, and the authority that the proxy trusts."""
+
+    ca_file: str
+    context: ssl.SSLContext
+
+
+def make_tls(directory: Path) -> Tls:
+    """A new authority, and a certificate for 127.0.0.1."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return Tls(str(directory / "ca.pem"), context)
+
+
+def start(tls: Tls) -> AbstractContextManager[Command]:
+    """The command, with the same settings as the other fronts."""
+    options = ("--require-header", "origin", "--deny-origin", DENIED, "--ca-file", tls.ca_file)
+    return command(*options)
+
+
+Front = Callable[[Command, Tls], AbstractAsyncContextManager[str]]
+"""From what there is already to the address of a proxy."""
+
+
+@asynccontextmanager
+async def the_command(running: Command, _: Tls) -> AsyncIterator[str]:
+    yield f"127.0.0.1:{running.port}"
+
+
+@asynccontextmanager
+async def stock_server(_: Command, tls: Tls) -> AsyncIterator[str]:
+    proxy = CorsProxy(Settings(**SETTINGS, ca_file=tls.ca_file))
+    async with _tornado(HTTPServer(proxy), proxy) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def handler(_: Command, tls: Tls) -> AsyncIterator[str]:
+    proxy = CorsProxy(Settings(**SETTINGS, ca_file=tls.ca_file))
+    routes = Application([(r"/under/here/(.*)", CorsProxyHandler, {"proxy": proxy})])
+    async with _tornado(HTTPServer(routes), proxy) as port:
+        yield f"127.0.0.1:{port}/under/here"
+
+
+@asynccontextmanager
+async def _tornado(server: HTTPServer, proxy: CorsProxy) -> AsyncIterator[int]:
+    sock, port = bind_unused_port()
+    server.add_sockets([sock])
+    yield port
+    server.stop()
+    await server.close_all_connections()
+    await proxy.close()
+
+
+FRONTS: tuple[Front, ...] = (the_command, stock_server, handler)
+every_front = pytest.mark.parametrize("front", FRONTS, ids=lambda front: front.__name__)
+
+
+async def echo(socket: ServerConnection) -> None:
+    async for message in socket:
+        await socket.send(message)
+
+
+Answering = Callable[[ServerConnection, Request], Response | None]
+
+
+@asynccontextmanager
+async def peer(
+    serving: Callable[[ServerConnection], Awaitable[None]] = echo,
+    tls: Tls | None = None,
+    answer: Answering | None = None,
+) -> AsyncIterator[str]:
+    """A WebSocket target; its authority."""
+    context = tls and tls.context
+    settings: dict[str, Any] = {"ssl": context, "process_request": answer, "max_size": None}
+    async with serve(serving, "127.0.0.1", 0, **settings) as server:
+        yield "127.0.0.1:{}".format(*[sock.getsockname()[1] for sock in server.sockets])
+
+
+def dial(proxy: str, url: str, origin: str | None = PAGE, **settings: Any) -> connect:
+    """A WebSocket to a target through the proxy, as a page opens it."""
+    chosen: dict[str, Any] = {"proxy": None, "open_timeout": 8, "origin": origin, **settings}
+    return connect(f"ws://{proxy}/{url}", **chosen)
+
+
+async def refused(dialling: connect) -> Response:
+    """The reply to a handshake that does not succeed."""
+    with pytest.raises(InvalidStatus) as caught:
+        async with dialling:
+            pass
+    return caught.value.response
+
+
+HANDSHAKE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",  # and its answer, of RFC 6455 section 1.3
+)
+ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n"
+
+
+async def echo_until_the_end(socket: ServerConnection) -> None:
+    try:
+        await echo(socket)
+    except ConnectionClosed:
+        pass
+
+
+async def hand(
+    proxy: str, url: str, *fields: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that has asked the proxy, octet by octet."""
+    host, _, base = proxy.partition("/")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    path = f"/{base}/{url}" if base else f"/{url}"
+    lines = (f"GET {path} HTTP/1.1", "Host: p.test", f"Origin: {PAGE}", *fields, "", "")
+    writer.write("\r\n".join(lines).encode())
+    return reader, writer

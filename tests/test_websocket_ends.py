@@ -1,0 +1,278 @@
+"""How WebSockets through the proxy end, and what happens while one side does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosedError
+
+from cors_anywhere.http1.output import reset_socket
+from tests.support.process import Command, command
+from tests.support.target import Do, target
+from tests.support.websocket import (
+    ACCEPT,
+    HANDSHAKE,
+    MIB,
+    PROMISED,
+    SWITCH,
+    Front,
+    Tls,
+    dial,
+    echo_until_the_end,
+    every_front,
+    hand,
+    make_tls,
+    peer,
+    start,
+)
+from tests.support.wire import Held, client, proxied, until
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return make_tls(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def running(tls: Tls) -> Iterator[Command]:
+    with start(tls) as process:
+        yield process
+
+
+@every_front
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_page_that_goes_away_takes_the_target_s_side_with_it(
+    scheme: str, front: Front, running: Command, tls: Tls
+) -> None:
+    async def leave() -> None:
+        ended = asyncio.Event()
+
+        async def serving(socket: ServerConnection) -> None:
+            await echo_until_the_end(socket)
+            ended.set()
+
+        secure = tls if scheme == "wss" else None
+        async with (
+            front(running, tls) as proxy,
+            peer(serving, secure) as host,
+            dial(proxy, f"{scheme}://{host}/") as socket,
+        ):
+            await socket.send("hello")
+            await socket.recv()
+            socket.transport.abort()
+            await asyncio.wait_for(ended.wait(), PROMISED)
+
+    asyncio.run(leave())
+
+
+@every_front
+def test_a_page_that_goes_away_takes_a_target_that_does_not_read_with_it(
+    front: Front, running: Command, tls: Tls
+) -> None:
+    switch = SWITCH + f"Upgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n\r\n".encode()
+
+    async def leave() -> None:
+        script = (Do.REQUEST, switch, Do.HOLD)
+        async with front(running, tls) as proxy, target(script, limit=4096) as server:
+            reader, writer = await hand(proxy, server.url, *HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(MESSAGE * 32)
+            await stands_still(lambda: 32 * MIB - writer.transport.get_write_buffer_size())
+            reset_socket(writer.get_extra_info("socket"))  # no FIN gets past what nobody takes
+            writer.transport.abort()
+            assert await until(server.ended.is_set, within=PROMISED + 0.5)
+
+    asyncio.run(leave())
+
+
+@every_front
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_page_sees_that_the_target_has_gone(
+    scheme: str, front: Front, running: Command, tls: Tls
+) -> None:
+    async def leave(socket: ServerConnection) -> None:
+        await socket.recv()
+        socket.transport.abort()
+
+    async def watch() -> None:
+        secure = tls if scheme == "wss" else None
+        async with (
+            front(running, tls) as proxy,
+            peer(leave, secure) as host,
+            dial(proxy, f"{scheme}://{host}/") as socket,
+        ):
+            await socket.send("hello")
+            with pytest.raises(ConnectionClosedError):
+                await asyncio.wait_for(socket.recv(), PROMISED)
+
+    asyncio.run(watch())
+
+
+@pytest.mark.parametrize("by", ["page", "target", "page-vanishes", "target-vanishes"])
+def test_a_tunnel_leaves_nothing_behind(by: str) -> None:
+    async def talk() -> None:
+        async def serving(socket: ServerConnection) -> None:
+            await socket.recv()
+            if by == "target":
+                await socket.close()
+            elif by == "target-vanishes":
+                socket.transport.abort()
+            await socket.wait_closed()
+
+        async with proxied() as proxy, peer(serving) as host:
+            before = Held.by(proxy)
+            async with dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket:
+                await socket.send("hello")
+                if by == "page":
+                    await socket.close()
+                elif by == "page-vanishes":
+                    socket.transport.abort()
+                await socket.wait_closed()
+            assert await until(lambda: Held.by(proxy) == before, within=3), Held.by(proxy)
+
+    asyncio.run(talk())
+
+
+IDLE = 0.6
+
+
+def test_a_tunnel_that_is_silent_for_too_long_ends_on_both_sides() -> None:
+    async def wait() -> float:
+        ended = asyncio.Event()
+
+        async def serving(socket: ServerConnection) -> None:
+            await socket.wait_closed()
+            ended.set()
+
+        loop = asyncio.get_running_loop()
+        async with (
+            proxied(client_idle_timeout=IDLE) as proxy,
+            peer(serving) as host,
+            dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket,
+        ):
+            begun = loop.time()
+            await asyncio.wait_for(socket.wait_closed(), 8)
+            await asyncio.wait_for(ended.wait(), PROMISED)
+            return loop.time() - begun
+
+    assert IDLE - 0.1 <= asyncio.run(wait()) <= IDLE + 0.5
+
+
+@pytest.mark.parametrize("by", ["page", "target"])
+def test_a_tunnel_in_which_one_side_speaks_lives_on(by: str) -> None:
+    async def talk() -> None:
+        async def speak(socket: ClientConnection | ServerConnection) -> None:
+            for _ in range(8):
+                await socket.send("still here")
+                await asyncio.sleep(IDLE / 4)
+            await socket.close(3000)
+
+        async def serving(socket: ServerConnection) -> None:
+            await (speak(socket) if by == "target" else socket.wait_closed())
+
+        async with (
+            proxied(client_idle_timeout=IDLE) as proxy,
+            peer(serving) as host,
+            dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket,
+        ):
+            await (speak(socket) if by == "page" else socket.wait_closed())
+            assert socket.close_code == 3000
+
+    asyncio.run(talk())
+
+
+# --- who does not read --------------------------------------------------------------------------
+
+MESSAGE = b"x" * MIB
+MANY = 64
+"""Messages: several times what all buffers of the kernel on the way can hold."""
+
+
+@pytest.mark.parametrize("reader", ["page", "target"])
+@every_front
+def test_a_side_that_does_not_read_stops_the_other(
+    front: Front, reader: str, running: Command, tls: Tls
+) -> None:
+    async def talk() -> None:
+        sent = 0
+        read = asyncio.Event()
+        got: list[int] = []
+
+        async def pour(socket: ClientConnection | ServerConnection) -> None:
+            nonlocal sent
+            for _ in range(MANY):
+                await socket.send(MESSAGE)
+                sent += 1
+
+        async def drink(socket: ClientConnection | ServerConnection) -> None:
+            await read.wait()
+            while len(got) < MANY:
+                got.append(len(await socket.recv()))
+
+        async def serving(socket: ServerConnection) -> None:
+            await (pour(socket) if reader == "page" else drink(socket))
+            await socket.wait_closed()
+
+        async with front(running, tls) as proxy, peer(serving) as host:
+            settings = {"compression": None, "max_size": None, "ping_interval": None}
+            async with dial(proxy, f"ws://{host}/", **settings) as socket:
+                mine = asyncio.ensure_future((drink if reader == "page" else pour)(socket))
+                await stands_still(lambda: sent)
+                assert sent < MANY - 20
+                read.set()
+                await asyncio.wait_for(mine, 20)
+                assert await until(lambda: got == [MIB] * MANY, within=20)
+
+    asyncio.run(talk())
+
+
+async def stands_still(count: Callable[[], int]) -> None:
+    """Returns when a count that has begun to rise has not risen for a while."""
+    assert await until(lambda: count() > 0, within=8)
+    known = -1
+    while known != count():
+        known = count()
+        await asyncio.sleep(0.3)
+
+
+# --- shutdown ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["ends-by-itself", "goes-on"])
+def test_a_tunnel_goes_on_during_a_shutdown_until_the_drain_timeout(ends: bool) -> None:
+    async def talk() -> tuple[float, int]:
+        loop = asyncio.get_running_loop()
+        with command("--drain-timeout", "2") as running:
+            async with peer(echo_until_the_end) as host:
+                async with dial(f"127.0.0.1:{running.port}", f"ws://{host}/") as socket:
+                    await socket.send("before")
+                    assert await socket.recv() == "before"
+                    begun = loop.time()
+                    running.process.send_signal(signal.SIGTERM)
+                    await listener_is_closed(running)
+                    await socket.send("after")
+                    assert await socket.recv() == "after"
+                    if ends:
+                        await socket.close()
+                    await asyncio.wait_for(socket.wait_closed(), 8)
+                status = await asyncio.to_thread(running.process.wait, 5)
+                return loop.time() - begun, status
+
+    seconds, status = asyncio.run(talk())
+    assert status == 0
+    assert seconds < 1.5 if ends else 1.9 <= seconds <= 3.5
+
+
+async def listener_is_closed(running: Command) -> None:
+    """Returns when nobody listens any more."""
+    while True:
+        try:
+            async with client(running):
+                pass
+        except OSError:
+            return
