@@ -2,7 +2,7 @@
 
 import sys
 
-from cors_anywhere.cli import main
+from cors_anywhere.process.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

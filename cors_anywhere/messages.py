@@ -9,17 +9,48 @@ Field values are text decoded as ISO-8859-1, so that every octet survives (RFC 9
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from cors_anywhere.errors import ProxyError
-    from cors_anywhere.target import Target
+from cors_anywhere.errors import ProxyError
 
 Fields = Sequence[tuple[str, str]]
 """Header fields in order, repeated names repeated, names in the case in which they came."""
 
 CHUNKED = -1
 """The length of a body whose end is marked by its framing instead of announced."""
+
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Target(NamedTuple):
+    """One URL that may be asked for, in the parts that its users need."""
+
+    scheme: str  # "http" or "https"
+    host: str  # lower-case ASCII name without a final dot, or an IP literal without brackets
+    port: int  # the effective one
+    authority: str  # as in Host: a final dot and a written port are kept, IPv6 is bracketed
+    path: str  # path and query, octet for octet; begins with "/"
+
+    @property
+    def url(self) -> str:
+        """The absolute URL, without fragment."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    @property
+    def origin(self) -> str:
+        """The origin as a browser serialises it: a default port is left out (RFC 6454 6.2)."""
+        if ":" not in self.authority:
+            return f"{self.scheme}://{self.authority}"
+        return _origin_of(self.scheme, self.authority, self.port)
+
+
+@lru_cache(2048)
+def _origin_of(scheme: str, authority: str, port: int) -> str:
+    host = authority.partition("]")[0] + "]" if authority[0] == "[" else authority.partition(":")[0]
+    suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
+    return f"{scheme}://{host}{suffix}"
 
 
 class RequestHead(NamedTuple):

@@ -26,7 +26,10 @@ from hypothesis import strategies as st
 
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.head import serialise
-from cors_anywhere.target import Target, host_rule, parse_path, resolve_location
+from cors_anywhere.messages import Target
+from cors_anywhere.rules.authority import host_rule
+from cors_anywhere.rules.doors import parse_path
+from cors_anywhere.rules.redirects import resolve_location
 from tests.support.pipe import Complaints, HandSetLoop, Pipe, Sandbox
 
 ROUND = 400

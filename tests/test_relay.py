@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cors_anywhere.config.settings import Settings
 from cors_anywhere.errors import (
     ConnectionRefused,
     DnsError,
@@ -30,9 +31,8 @@ from cors_anywhere.messages import (
     ReplyHead,
     RequestHead,
 )
-from cors_anywhere.policy import Policy
 from cors_anywhere.relay import Relay
-from cors_anywhere.settings import Settings
+from cors_anywhere.rules.policy import Policy
 from tests.support.loopback import in_loop
 
 Step = bytes | Exception

@@ -10,18 +10,17 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Hashable
 
-from cors_anywhere.addresses import Guard
+from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress.connect import Connector
 from cors_anywhere.egress.own import OwnAddresses
 from cors_anywhere.egress.pool import TOTAL, Pool
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
 from cors_anywhere.errors import ConnectionTerminated
 from cors_anywhere.http1.client import Limits, TargetConnection
-from cors_anywhere.messages import CHUNKED, Fields, Plan, ReplyHead
-from cors_anywhere.outbound import OutboundProxy
-from cors_anywhere.policy import networks
-from cors_anywhere.settings import Settings
-from cors_anywhere.target import Target
+from cors_anywhere.messages import CHUNKED, Fields, Plan, ReplyHead, Target
+from cors_anywhere.rules.addresses import Guard
+from cors_anywhere.rules.outbound import OutboundProxy
+from cors_anywhere.rules.policy import networks
 
 __all__ = ["DirectEgress", "OwnAddresses"]
 

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-from cors_anywhere.addresses import Guard, Verdict
 from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.errors import (
     ConnectionRefused,
@@ -31,9 +30,9 @@ from cors_anywhere.errors import (
     Unroutable,
 )
 from cors_anywhere.http1.client import Limits, TargetConnection
-from cors_anywhere.messages import Plan
-from cors_anywhere.outbound import OutboundProxy
-from cors_anywhere.target import Target
+from cors_anywhere.messages import Plan, Target
+from cors_anywhere.rules.addresses import Guard, Verdict
+from cors_anywhere.rules.outbound import OutboundProxy
 
 ATTEMPT_DELAY = 0.25
 """Seconds before the next address is tried beside the first (RFC 8305 section 8)."""

@@ -20,9 +20,9 @@ from cors_anywhere.errors import (
     RequestTimeout,
     UrlTooLong,
 )
+from cors_anywhere.fronts.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.body import Body, CloseBody, LengthBody, request_body
 from cors_anywhere.http1.deadline import Deadline
-from cors_anywhere.http1.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.head import (
     ClientHead,
     find_request_end,

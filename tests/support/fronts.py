@@ -22,7 +22,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
-from cors_anywhere.options import OPTIONS, PROXY_VARIABLES
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 
 FRONTS: Final = ("command", "server", "application")
 PATIENCE: Final = 8.0

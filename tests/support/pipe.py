@@ -12,10 +12,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.fronts.delegate import CorsProxy
 from cors_anywhere.http1.client import TargetConnection
-from cors_anywhere.serving import Server
-from cors_anywhere.settings import Settings
-from cors_anywhere.web import CorsProxy
+from cors_anywhere.process.serving import Server
 
 READ_BYTES = 65536
 
@@ -168,11 +168,11 @@ class Sandbox:
         self.cors = CorsProxy(Settings(**settings), resolver=Everywhere())
         self.server = Server(self.cors)
         self.targets: list[Pipe] = []
-        self.cors._egress._connector._open = self._open  # type: ignore[method-assign,assignment]
+        self.cors.proxy.egress._connector._open = self._open  # type: ignore[method-assign,assignment]
 
     async def _open(self, *_: object) -> TargetConnection:
         """Instead of a connection by TCP and TLS; all checks have been made."""
-        connection = TargetConnection(self.cors._egress._connector._limits)
+        connection = TargetConnection(self.cors.proxy.egress._connector._limits)
         self.targets.append(Pipe(connection, self.loop))
         return connection
 

@@ -23,9 +23,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 
-from cors_anywhere.handler import CorsProxyHandler
-from cors_anywhere.settings import Settings
-from cors_anywhere.web import CorsProxy
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.fronts.delegate import CorsProxy
+from cors_anywhere.fronts.handler import CorsProxyHandler
 from tests.support.process import Command, command
 
 PAGE, DENIED = "https://page.test", "https://denied.test"

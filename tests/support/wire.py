@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
-from cors_anywhere.serving import Server
-from cors_anywhere.settings import Settings
-from cors_anywhere.web import CorsProxy
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.fronts.delegate import CorsProxy
+from cors_anywhere.process.serving import Server
 
 PATIENCE = 8.0
 """Seconds after which a test gives up on an octet."""
@@ -188,7 +188,7 @@ class Held(NamedTuple):
             len(timers),
             len(os.listdir("/proc/self/fd")),
             len(proxy.server.connections),
-            len(proxy.cors._egress._pool),
+            len(proxy.cors.proxy.egress._pool),
         )
 
 

@@ -1,0 +1,1 @@
+"""What the operator wrote, turned into `Settings`; every mistake at once."""

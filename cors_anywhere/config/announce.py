@@ -1,0 +1,81 @@
+"""What the operator reads when the proxy begins to listen.
+
+Owns: the line that names URL, who is allowed and what is refused; and the warnings.
+Must not know: how to print, or how these choices are carried out.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+
+from cors_anywhere.config.settings import Settings
+
+
+def listening_urls(settings: Settings, sockets: Sequence[socket.socket]) -> list[str]:
+    """The URL of each socket, with the port that was really taken."""
+    scheme = "https" if settings.tls_cert else "http"
+    urls = []
+    for opened in sockets:
+        address, port = opened.getsockname()[:2]
+        host = f"[{address}]" if ":" in address else address
+        urls.append(f"{scheme}://{host}:{port}{settings.base_path}/")
+    return urls
+
+
+def listening_line(settings: Settings, urls: Sequence[str]) -> str:
+    """The one line printed when the proxy listens: where, for whom, and what it refuses."""
+    where = " and ".join(urls)
+    return f"Listening on {where} for {_admitted(settings)}; refused: {_refused(settings)}"
+
+
+def _admitted(settings: Settings) -> str:
+    who = _few(settings.allow_origins) or "every origin"
+    if settings.deny_origins:
+        who += f" except {_few(settings.deny_origins)}"
+    if settings.rate_limit:
+        who += f" (rate limit {settings.rate_limit})"
+    return who
+
+
+def _refused(settings: Settings) -> str:
+    refused = "targets that are not public"
+    if settings.allow_networks:
+        refused += f" (but for {_few(settings.allow_networks)})"
+    if settings.deny_networks or settings.deny_targets:
+        refused += f", {_few((*settings.deny_targets, *settings.deny_networks))}"
+    if settings.allow_targets:
+        refused += f", targets other than {_few(settings.allow_targets)}"
+    if settings.require_headers:
+        refused += f", requests without {' or '.join(settings.require_headers)}"
+    return refused
+
+
+def _few(items: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def warnings(
+    settings: Settings, sockets: Sequence[socket.socket], insecure_by: str = "--insecure-targets"
+) -> Iterator[str]:
+    """What is allowed, and yet worth a second thought.
+
+    `insecure_by` is the option or variable that turned the verification of targets off.
+    """
+    if not (settings.allow_origins or settings.rate_limit) and _beyond_loopback(sockets):
+        yield (
+            "open to everyone: it listens beyond this machine with neither allowed origins nor a"
+            " rate limit. Give --allow-origin or --rate-limit, or --host 127.0.0.1"
+        )
+    if settings.insecure_targets:
+        yield (
+            f"{insecure_by}: the certificates of targets are not verified, anyone on the way can"
+            " answer for them"
+        )
+
+
+def _beyond_loopback(sockets: Sequence[socket.socket]) -> bool:
+    addresses = (opened.getsockname()[0].partition("%")[0] for opened in sockets)
+    return not all(ip_address(address).is_loopback for address in addresses)

@@ -1,0 +1,226 @@
+"""Checks of single settings: each raises ValueError with the mistake and its fix.
+
+Owns: what a valid value of each setting is, in two tables: of settings, and of lists' items.
+Must not know: how settings belong together (settings.py), or where a value came from (cli.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from typing import Any, Final
+
+from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.rules.origins import OriginPattern
+from cors_anywhere.rules.outbound import parse_proxy
+from cors_anywhere.rules.target_pattern import TargetPattern
+
+Check = Callable[[Any], object]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a field value
+_BASE_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:[ -~]*)", re.ASCII)
+
+_OURS: Final = frozenset(
+    (
+        *("host", "content-length", "transfer-encoding", "connection", "cdn-loop", "expect"),
+        *("keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
+        *("proxy-authenticate", "proxy-authorization", "proxy-authentication-info"),
+    )
+)
+"""Framing, routing, loop detection and hop-by-hop fields (RFC 9110 section 7.6.1, RFC 8586)."""
+
+_WEEK: Final = 7 * 86400.0
+
+
+def texts(check: Check, value: object) -> Iterator[str]:
+    try:
+        check(value)
+    except ValueError as error:
+        yield str(error)
+
+
+def list_texts(check: Check, values: object) -> Iterator[str]:
+    if not isinstance(values, tuple | list):
+        yield f"{values!r} is not a tuple: write ({values!r},)"
+        return
+    for value in values:
+        yield from texts(check, value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")
+    return value
+
+
+def _flag(value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither True nor False")
+
+
+def _integer(low: int, high: int) -> Check:
+    def check(value: object) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{value!r} is not a whole number")
+        if not low <= value <= high:
+            raise ValueError(f"{value} is out of range: give {low} to {high}")
+
+    return check
+
+
+def _seconds(low: float) -> Check:
+    def check(value: object) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ValueError(f"{value!r} is not a number of seconds")
+        if not low <= value <= _WEEK:  # false for NaN too
+            raise ValueError(f"{value:g} is out of range: give {low:g} to {_WEEK:.0f} seconds")
+
+    return check
+
+
+def _optional(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _host(value: object) -> None:
+    text = _text(value)
+    if text.startswith("[") and text.endswith("]"):
+        raise ValueError(f'"{text}" has brackets: write "{text[1:-1]}"')
+    if not text or not re.fullmatch(r"[A-Za-z0-9._:%-]+", text):
+        raise ValueError(
+            f'"{text}" is no address to listen on: give an IP address or a host name alone,'
+            " as in 127.0.0.1, or 0.0.0.0 or :: for all"
+        )
+    if re.fullmatch(r"[^:]+:[0-9]+", text):
+        raise ValueError(f'"{text}" has a port: give the host alone, and the port by itself')
+
+
+def _base_path(value: object) -> None:
+    text = _text(value)
+    if _BASE_PATH.fullmatch(text):
+        return
+    fixed = "/" + text.strip("/")
+    fix = f'write "{fixed}"' if _BASE_PATH.fullmatch(fixed) else 'write one like "/proxy"'
+    if fixed == "/":
+        fix = "leave it out when the proxy is not under a sub-path"
+    raise ValueError(f'"{text}" is no base path (a slash at the beginning, none at the end): {fix}')
+
+
+def _network(value: object) -> None:
+    text = _text(value)
+    try:
+        loose = ip_network(text, strict=False)
+    except ValueError:
+        loose = None
+    if loose is None or "%" in text:
+        raise ValueError(f'"{text}" is no network: write an address/prefix, as in 10.0.0.0/8')
+    address = text.partition("/")[0]
+    if ip_network(address).network_address != loose.network_address:
+        alone = ip_network(address)
+        raise ValueError(
+            f'"{text}" has bits set beyond its prefix: write {loose} for the network,'
+            f" {alone} for the address"
+        )
+
+
+def _token(value: object) -> str:
+    text = _text(value)
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f'"{text}" is no header name: letters, digits and hyphens only')
+    return text
+
+
+def _field_name(value: object) -> None:
+    if _token(value).lower() in _OURS:
+        raise ValueError(f'"{value}" is a header that the proxy itself answers for: leave it out')
+
+
+def _field(value: object) -> None:
+    """A header to set. Its value is never repeated: it may be a secret."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError("a header to set is a pair of a name and a value")
+    name, text = value
+    _field_name(name)
+    if _CONTROL.search(_text(text)):
+        raise ValueError(f'the value of "{name}" has a control character: remove it')
+    if any(character > "\xff" for character in text):
+        raise ValueError(f'the value of "{name}" has characters beyond ISO-8859-1: encode them')
+
+
+def _media_type(value: object) -> None:
+    if not _MEDIA_TYPE.fullmatch(_text(value)):
+        raise ValueError(f"{value!r} is no media type: write one like text/html")
+
+
+def _rate(value: object) -> None:
+    RateLimit.parse(_text(value))
+
+
+def proxy(value: object) -> None:
+    if text := _text(value):
+        parse_proxy(text)
+
+
+def _quoting(parse: Callable[[str], object]) -> Check:
+    """A check of one pattern in a list, whose texts say which one they are about."""
+
+    def check(value: object) -> None:
+        text = _text(value)
+        try:
+            parse(text)
+        except ValueError as error:
+            said = str(error)
+            raise ValueError(said if text and text in said else f'"{text}": {said}') from error
+
+    return check
+
+
+CHECKS: Final[dict[str, Check]] = {
+    "host": _host,
+    "port": _integer(0, 65535),
+    "base_path": _base_path,
+    "tls_cert": _optional(_text),
+    "tls_key": _optional(_text),
+    "rate_limit": _optional(_rate),
+    "redirect_same_origin": _flag,
+    "cors_max_age": _integer(0, 2**31 - 1),
+    "help_text": _optional(_text),
+    "help_type": _media_type,
+    "nat64": _flag,
+    "insecure_targets": _flag,
+    "ca_file": _optional(_text),
+    "forwarded_headers": _flag,
+    "max_redirects": _integer(0, 20),  # 20 is where browsers give up (Fetch, HTTP-redirect fetch)
+    "replay_bytes": _integer(0, 2**26),  # held in memory for each request
+    "connect_timeout": _seconds(0.01),
+    "head_timeout": _seconds(0.01),
+    "idle_timeout": _seconds(0.01),
+    "client_header_timeout": _seconds(0.01),
+    "client_idle_timeout": _seconds(0.01),
+    "client_stall_timeout": _seconds(0.01),
+    "drain_timeout": _seconds(0),
+    "max_header_bytes": _integer(1024, 2**20),  # a browser's own head is near 1 KB
+    "max_url_bytes": _integer(256, 2**20),
+    "max_body_bytes": _optional(_integer(0, 2**63 - 1)),
+    "max_response_bytes": _optional(_integer(0, 2**63 - 1)),
+    "max_connections": _optional(_integer(1, 10**6)),
+    "http_proxy": _optional(proxy),
+    "https_proxy": _optional(proxy),
+    "no_proxy": _text,
+}
+
+LIST_CHECKS: Final[dict[str, Check]] = {
+    "trusted_proxies": _network,
+    "allow_origins": _quoting(OriginPattern.parse),
+    "deny_origins": _quoting(OriginPattern.parse),
+    "require_headers": _token,
+    "allow_targets": _quoting(TargetPattern.parse),
+    "deny_targets": _quoting(TargetPattern.parse),
+    "allow_networks": _network,
+    "deny_networks": _network,
+    "remove_headers": _field_name,
+    "set_headers": _field,
+}

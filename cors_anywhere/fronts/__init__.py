@@ -1,0 +1,1 @@
+"""The proxy in Tornado's terms: thin adapters over one relay."""

@@ -1,0 +1,1 @@
+"""What a rate is, and the counting of requests against it."""

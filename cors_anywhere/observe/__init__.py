@@ -1,0 +1,1 @@
+"""What the operator sees of requests. All of it reads `Outcome`."""

@@ -1,0 +1,1 @@
+"""The command and its process: sockets, accepting, serving, signals."""

@@ -1,0 +1,92 @@
+"""The one place that builds the parts: settings become rules, egress and relay.
+
+Owns: which part gets which setting, and the end of them all. Must not know: Tornado, or where
+connections come from.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from importlib import resources
+
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.egress import DirectEgress, OwnAddresses
+from cors_anywhere.egress.pool import TOTAL
+from cors_anywhere.egress.resolver import Resolver
+from cors_anywhere.hooks import AskingMeter, CheckRate, ChooseProxy, FirstLook, asynchronous
+from cors_anywhere.limits.memory import Limiter
+from cors_anywhere.limits.meters import CountingMeter
+from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.observe.failures import FailureLog
+from cors_anywhere.relay import Relay
+from cors_anywhere.rules.forwarded import TrustedProxies
+from cors_anywhere.rules.policy import Policy
+from cors_anywhere.sides import Meter
+
+LOG = logging.getLogger("cors_anywhere")
+
+
+class Proxy:
+    """One proxy, ready to serve whatever front hands it requests.
+
+    The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
+    wait for their next request. Raises SettingsError or OSError (a CA file).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        first_look: FirstLook | None = None,
+        choose_proxy: ChooseProxy | None = None,
+        check_rate: CheckRate | None = None,
+        resolver: Resolver | None = None,
+        max_idle: int = TOTAL,
+    ) -> None:
+        self.settings = settings
+        self.own = OwnAddresses()
+        self.trusted = TrustedProxies(settings.trusted_proxies)
+        self.policy = Policy(
+            settings,
+            help_page=_help_page(settings),
+            loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
+            metered=check_rate is not None,
+        )
+        self.egress = DirectEgress(
+            settings,
+            own=self.own,
+            resolver=resolver,
+            choose_proxy=None if choose_proxy is None else asynchronous(choose_proxy),
+            max_idle=max_idle,
+        )
+        self.relay = Relay(
+            self.policy,
+            self.egress,
+            _meter(settings, check_rate),
+            first_look=None if first_look is None else asynchronous(first_look),
+            on_failure=FailureLog(LOG),
+            tunnel_idle=settings.client_idle_timeout,
+            replay_bytes=settings.replay_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            max_response_bytes=settings.max_response_bytes,
+        )
+
+    async def close(self) -> None:
+        """Ends idle connections to targets."""
+        await self.egress.close()
+
+
+def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:
+    if check_rate is not None:
+        return AskingMeter(asynchronous(check_rate))
+    if settings.rate_limit is not None:
+        return CountingMeter(Limiter(RateLimit.parse(settings.rate_limit)))
+    return None
+
+
+def _help_page(settings: Settings) -> tuple[str, str]:
+    if settings.help_text is not None:
+        return settings.help_type, settings.help_text
+    text = resources.files("cors_anywhere").joinpath("pages", "help.txt").read_text("utf-8")
+    return "text/plain", text

@@ -1,0 +1,204 @@
+"""What the operator gave: which source wins, and what it is called in a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cors_anywhere.config.given import Given, Mistake, gather, unknown_variables
+from cors_anywhere.config.options import OPTIONS
+
+
+def environment(**variables: str) -> Given:
+    return gather({}, variables)
+
+
+def test_nothing_given_leaves_every_default() -> None:
+    given = gather({"port": None, "allow-origin": (), "nat64": None}, {})
+    assert (given.values, given.mistakes) == ({}, [])
+
+
+@pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "one"])
+def test_every_option_has_its_variable(option: Any) -> None:
+    variable = "CORSANYWHERE_" + option.name.upper().replace("-", "_")
+    assert environment(**{variable: " 7 "}).values == {option.field: option.read("7")}
+
+
+@pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
+def test_what_may_be_repeated_takes_commas_in_its_variable(option: Any) -> None:
+    variable = "CORSANYWHERE_" + option.name.upper().replace("-", "_")
+    given = environment(**{variable: " a:1 , b:2,,"})
+    assert given.values == {option.field: (option.read("a:1"), option.read("b:2"))}
+
+
+def test_a_comma_on_the_command_line_separates_nothing() -> None:
+    assert gather({"allow-origin": ("a,b", "c")}, {}).values == {"allow_origins": ("a,b", "c")}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((text, True) for text in ("1", "true", "TRUE", "yes", "on", " On ")),
+        *((text, False) for text in ("0", "false", "no", "off")),
+    ],
+)
+def test_a_switch_reads_the_usual_words(text: str, value: bool) -> None:
+    assert environment(CORSANYWHERE_NAT64=text).values == {"nat64": value}
+
+
+LEGACY = [
+    ("HOST", "::", "host", "::"),
+    ("PORT", "80", "port", 80),
+    ("CORSANYWHERE_WHITELIST", "a, b", "allow_origins", ("a", "b")),
+    ("CORSANYWHERE_BLACKLIST", "a,b", "deny_origins", ("a", "b")),
+    ("CORSANYWHERE_RATELIMIT", "50 3 /a{1,2}/", "rate_limit", "50 3 /a{1,2}/"),
+    ("SSL_CERT_FILE", "ca.pem", "ca_file", "ca.pem"),
+    ("NODE_TLS_REJECT_UNAUTHORIZED", "0", "insecure_targets", True),
+    ("http_proxy", "http://a", "http_proxy", "http://a"),
+    ("HTTPS_PROXY", "http://a", "https_proxy", "http://a"),
+    ("ALL_PROXY", "http://a", "all_proxy", "http://a"),
+    ("no_proxy", "a,b", "no_proxy", "a,b"),
+]
+
+
+@pytest.mark.parametrize(("variable", "text", "setting", "value"), LEGACY)
+def test_the_variables_of_before_are_kept(
+    variable: str, text: str, setting: str, value: object
+) -> None:
+    given = environment(**{variable: text})
+    assert (given.values, given.source(setting)) == ({setting: value}, variable)
+
+
+@pytest.mark.parametrize("variable", [row[0] for row in LEGACY] + ["CORSANYWHERE_NAT64"])
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_variable_counts_as_unset(variable: str, text: str) -> None:
+    assert environment(**{variable: text}).values == {}
+
+
+@pytest.mark.parametrize("text", ["1", "false", "no"])
+def test_only_zero_turns_the_verification_of_node_off(text: str) -> None:
+    assert environment(NODE_TLS_REJECT_UNAUTHORIZED=text).values == {}
+
+
+def test_an_option_beats_its_variable_which_beats_the_one_kept() -> None:
+    variables = {"PORT": "1", "CORSANYWHERE_PORT": "2"}
+    assert gather({"port": "3"}, variables).values == {"port": 3}
+    assert gather({}, variables).values == {"port": 2}
+    assert gather({"port": None}, {"PORT": "1"}).values == {"port": 1}
+
+
+def test_a_bad_value_that_is_beaten_does_no_harm() -> None:
+    given = gather({"port": "3"}, {"PORT": "x"})
+    assert (given.values, given.mistakes) == ({"port": 3}, [])
+
+
+def test_a_flag_turned_off_beats_a_variable_that_turns_it_on() -> None:
+    variables = {"NODE_TLS_REJECT_UNAUTHORIZED": "0", "CORSANYWHERE_NAT64": "1"}
+    given = gather({"insecure-targets": False, "nat64": False}, variables)
+    assert given.values == {"insecure_targets": False, "nat64": False}
+
+
+def test_the_lower_case_proxy_variable_wins() -> None:
+    assert environment(HTTP_PROXY="http://upper", http_proxy="http://lower").values == {
+        "http_proxy": "http://lower"
+    }
+
+
+@pytest.mark.parametrize(
+    ("stated", "variables", "required"),
+    [
+        ({"no-require-header": True}, {}, ()),
+        ({"no-require-header": True}, {"CORSANYWHERE_REQUIRE_HEADER": "a"}, ()),
+        ({}, {"CORSANYWHERE_NO_REQUIRE_HEADER": "1"}, ()),
+        ({}, {"CORSANYWHERE_NO_REQUIRE_HEADER": "0"}, None),
+        ({"require-header": ("a",)}, {"CORSANYWHERE_NO_REQUIRE_HEADER": "1"}, ("a",)),
+        (
+            {},
+            {"CORSANYWHERE_REQUIRE_HEADER": "a", "CORSANYWHERE_NO_REQUIRE_HEADER": "0"},
+            ("a",),
+        ),
+    ],
+)
+def test_required_headers_can_be_none(
+    stated: dict[str, Any], variables: dict[str, str], required: tuple[str, ...] | None
+) -> None:
+    given = gather(stated, variables)
+    assert (given.values.get("require_headers"), given.mistakes) == (required, [])
+
+
+def test_requiring_headers_and_none_is_a_contradiction() -> None:
+    given = gather({"require-header": ("a",), "no-require-header": True}, {})
+    assert given.mistakes == [
+        Mistake("--no-require-header", "contradicts --require-header: give one of them")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        ("port", "x", "write digits only"),
+        ("port", "1_0", "write digits only"),
+        ("port", "8080.5", "write digits only"),
+        ("port", "٨٠", "write digits only"),
+        ("port", "", "write digits only"),
+        ("head-timeout", "30s", "30 or 0.5"),
+        ("head-timeout", "nan", "30 or 0.5"),
+        ("head-timeout", "1e3", "30 or 0.5"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_named_with_its_fix(name: str, text: str, fix: str) -> None:
+    (mistake,) = gather({name: text}, {}).mistakes
+    assert mistake.where == f"--{name}"
+    assert fix in mistake.text
+
+
+def test_a_mistake_in_a_variable_names_the_variable() -> None:
+    assert [
+        mistake.where for mistake in environment(PORT="x", CORSANYWHERE_NAT64="y").mistakes
+    ] == [
+        "PORT",
+        "CORSANYWHERE_NAT64",
+    ]
+
+
+def test_each_bad_item_of_a_list_is_a_mistake_and_none_is_repeated() -> None:
+    given = gather({"set-header": ("A: 1", "secret", "also secret")}, {})
+    assert given.values == {"set_headers": (("A", "1"),)}
+    assert [mistake.where for mistake in given.mistakes] == ["--set-header", "--set-header"]
+    assert "secret" not in str(given.mistakes)
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("A: b: c", ("A", "b: c")),
+        ("A:b", ("A", "b")),
+        ("  A :  b  ", ("A", "b")),
+        ("A:", ("A", "")),
+    ],
+)
+def test_a_header_is_a_name_and_a_value(text: str, header: tuple[str, str]) -> None:
+    assert gather({"set-header": (text,)}, {}).values == {"set_headers": (header,)}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"),
+    [
+        ("CORSANYWHERE_ALOW_ORIGIN", ["is CORSANYWHERE_ALLOW_ORIGIN meant?"]),
+        ("CORSANYWHERE_NO_NAT64", ["is CORSANYWHERE_NAT64 meant?"]),
+        ("CORSANYWHERE_QQQQQQQQQQQQQQQQQQQQQQQQQQQQ", ["is not known"]),
+        ("CORSANYWHERE_WHITELIST", []),
+        ("CORSANYWHERE_PORT", []),
+        ("ALOW_ORIGIN", []),
+    ],
+)
+def test_a_variable_that_looks_like_ours_is_pointed_out(name: str, sentences: list[str]) -> None:
+    said = list(unknown_variables({name: "x"}))
+    assert len(said) == len(sentences)
+    assert all(part in sentence for part, sentence in zip(sentences, said, strict=True))
+    assert list(unknown_variables({name: ""})) == []
+
+
+def test_the_prefix_alone_is_no_likeness() -> None:
+    assert list(unknown_variables({"CORSANYWHERE_FOO": "x"})) == ["CORSANYWHERE_FOO is not known"]

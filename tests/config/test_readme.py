@@ -1,0 +1,102 @@
+"""The README says what is so: its options, variables, dependencies and example."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application
+
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES, markdown_table
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def section(title: str) -> str:
+    """The text under a heading, its subsections included."""
+    found = re.search(rf"^(#+) {re.escape(title)}\n", README, re.MULTILINE)
+    assert found is not None, title
+    rest = README[found.end() :]
+    following = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
+    return rest[: following.start()] if following else rest
+
+
+def required(group: str) -> list[str]:
+    """The packages that setup.cfg requires for a group."""
+    config = ConfigParser(interpolation=None)
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = (
+        config["options"]["install_requires"]
+        if group == "run"
+        else config["options.extras_require"][group]
+    )
+    return re.findall(r"^([a-z-]+)", lines, re.MULTILINE)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_options_are_those_of_the_command() -> None:
+    found = re.search(r"<!-- options: .*? -->\n(.*?)<!-- /options -->", README, re.DOTALL)
+    assert found is not None
+    assert found[1] == markdown_table()
+
+
+def test_variables_that_come_from_elsewhere_are_explained() -> None:
+    known = {name for option in OPTIONS for name in option.legacy} | {*PROXY_VARIABLES}
+    rows = re.findall(r"^\| (`.*?) \|", section("Environment variables"), re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == known
+
+
+def test_each_dependency_has_a_row_that_says_what_for() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| .+ \|$", section("Dependencies"), re.MULTILINE)
+    assert rows == required("run")
+
+
+@pytest.mark.parametrize("package", [*required("test"), *required("check")])
+def test_each_tool_is_named(package: str) -> None:
+    assert f"`{package}`" in section("Dependencies")
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", README))
+def test_links_lead_somewhere(link: str) -> None:
+    path, _, fragment = link.partition("#")
+    assert (ROOT / path).exists()
+    if fragment:
+        headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+        assert fragment in map(anchor, headings)
+
+
+@pytest.mark.parametrize("option", sorted(set(re.findall(r"--[a-z][a-z0-9-]*", README))))
+def test_options_in_the_text_exist(option: str) -> None:
+    names = {option.flag for option in OPTIONS}
+    names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
+    foreign = {"--help", "--rm", "--bind"}  # click's, Docker's, http.server's
+    assert option in names | foreign
+
+
+def test_the_example_of_a_tornado_application_serves() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)
+    assert asyncio.run(ask(namespace["make_app"](), "/proxy/iscorsneeded")) == b"no"
+
+
+async def ask(application: Application, path: str) -> bytes:
+    sock, port = bind_unused_port()
+    server = HTTPServer(application)
+    server.add_sockets([sock])
+    try:
+        reply = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}")
+    finally:
+        server.stop()
+    return reply.body

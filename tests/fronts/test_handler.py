@@ -1,0 +1,207 @@
+"""`CorsProxyHandler` among the other handlers of an application that protects itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient
+from tornado.ioloop import IOLoop
+from tornado.tcpclient import TCPClient
+from tornado.web import Application, RequestHandler
+
+from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
+from cors_anywhere.fronts.handler import CLIENT_LEFT
+from tests.fronts.test_delegate import ask, target
+from tests.support.origin import Origin
+from tests.support.target import Do
+from tests.support.target import target as scripted
+from tests.support.wire import until
+
+__all__ = ["target"]  # a fixture
+
+
+class Counting(CorsProxyHandler):
+    """Counts what Tornado promises to call once."""
+
+    finished = 0
+    last: Counting
+
+    def on_finish(self) -> None:
+        type(self).finished += 1
+        type(self).last = self
+
+    @property
+    def waits(self) -> bool:
+        """Whether Tornado still waits for the rest of the request, which never comes."""
+        return not self.request._body_future.done()
+
+
+class Home(RequestHandler):
+    """A neighbour."""
+
+    def post(self) -> None:
+        self.finish("home")
+
+
+class App(Application):
+    """Keeps its log in a list."""
+
+    logged: list[int]
+
+    def log_request(self, handler: RequestHandler) -> None:
+        self.logged.append(handler.get_status())
+
+
+@pytest.fixture
+def app(io_loop: IOLoop) -> Iterator[App]:
+    proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",), require_headers=()))
+    Counting.finished = 0
+    application = App(
+        [(r"/", Home), (r"/apps/proxy/(.*)", Counting, {"proxy": proxy})],
+        xsrf_cookies=True,
+        cross_origin_protection=True,
+    )
+    application.logged = []
+    yield application
+    io_loop.run_sync(proxy.close)
+
+
+def mounted(base_url: str, url: str) -> str:
+    return f"{base_url}/apps/proxy/{url}"
+
+
+@pytest.mark.gen_test
+async def test_path_and_query_arrive_octet_for_octet(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    for uri in ("/a//b/../%2e%2F%20?c=d/e&f=%20?&g", "/", "/%C3%BC", "/x?http://y/"):
+        got = await ask(http_client, mounted(base_url, target.url + uri))
+        assert json.loads(got.body)["uri"] == uri
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "method", ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "X-MINE", "OPTIONS"]
+)
+async def test_any_method_passes_the_applications_cross_site_checks(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin, method: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    got = await ask(http_client, mounted(base_url, target.url), method=method, headers=headers)
+    assert json.loads(got.body)["method"] == method
+
+
+@pytest.mark.gen_test
+async def test_a_post_needs_no_xsrf_cookie_where_that_is_the_only_check(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin, app: App
+) -> None:
+    app.settings["cross_origin_protection"] = False
+    got = await ask(http_client, mounted(base_url, target.url), method="POST")
+    assert json.loads(got.body)["method"] == "POST"
+    assert (await ask(http_client, f"{base_url}/", method="POST")).code == 403
+
+
+@pytest.mark.gen_test
+async def test_the_other_handlers_keep_their_checks(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert (await ask(http_client, f"{base_url}/", method="POST", headers=headers)).code == 403
+
+
+@pytest.mark.gen_test
+async def test_a_preflight_is_answered_below_the_mount(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    headers = {"Access-Control-Request-Method": "PUT"}
+    url = mounted(base_url, target.url)
+    got = await ask(http_client, url, method="OPTIONS", headers=headers)
+    assert (got.code, got.headers["access-control-allow-methods"]) == (200, "PUT")
+    assert target.requests == []
+
+
+@pytest.mark.gen_test
+async def test_the_mount_itself_is_the_help_page(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str
+) -> None:
+    got = await ask(http_client, mounted(base_url, ""))
+    assert (got.code, got.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+
+
+@pytest.mark.gen_test
+async def test_a_body_streams_through_the_handler(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+) -> None:
+    async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
+        await write(b"first ")
+        await target.received.wait()  # forever, if the handler waited for the end
+        await write(b"second")
+
+    url = mounted(base_url, target.url)
+    got = await ask(http_client, url, method="POST", body_producer=produce)
+    assert json.loads(got.body)["body"] == "first second"
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(("path", "status"), [("{target}", 200), ("favicon.ico", 404), ("", 200)])
+async def test_a_request_is_finished_and_logged_once(
+    http_client: AsyncHTTPClient,
+    http_server: object,
+    base_url: str,
+    target: Origin,
+    app: Any,
+    path: str,
+    status: int,
+) -> None:
+    got = await ask(http_client, mounted(base_url, path.format(target=target.url)))
+    assert got.code == status
+    assert Counting.finished == 1
+    assert app.logged == [status]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("body", [b"", b"x"], ids=["complete", "within-its-body"])
+async def test_a_client_that_leaves_is_finished_and_logged_once(
+    http_server: object, http_port: int, app: Any, body: bytes
+) -> None:
+    async with scripted((Do.REQUEST, Do.WAIT)) as silent:
+        stream = await TCPClient().connect("localhost", http_port)
+        head = (
+            f"POST /apps/proxy/{silent.url} HTTP/1.1\r\nHost: p\r\nContent-Length: {2 * len(body)}"
+        )
+        await stream.write(f"{head}\r\n\r\n".encode() + body)
+        assert await until(lambda: silent.requests)
+        stream.close()
+        assert await until(lambda: app.logged)
+        await silent.ended.wait()
+    assert (Counting.finished, app.logged) == (1, [CLIENT_LEFT])
+    assert not Counting.last.waits
+
+
+class Closed(CorsProxyHandler):
+    """Answers everything itself, as a handler may."""
+
+    def prepare(self) -> None:
+        self.set_status(401)
+        self.finish("who are you?")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("body", [None, b"x" * 100_000], ids=["bodiless", "with-a-body"])
+async def test_a_handler_may_answer_before_the_proxy_does(
+    http_client: AsyncHTTPClient,
+    http_server: object,
+    base_url: str,
+    target: Origin,
+    app: App,
+    body: bytes | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app.add_handlers(".*", [(r"/closed/(.*)", Closed, {"proxy": CorsProxy()})])
+    got = await ask(http_client, f"{base_url}/closed/{target.url}", method="POST", body=body)
+    assert (got.code, got.body) == (401, b"who are you?")
+    assert not target.requests
+    assert not [record for record in caplog.records if record.exc_info]

@@ -1,0 +1,230 @@
+"""The command: what is printed where, and its exit status."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cors_anywhere import __version__
+from cors_anywhere.config.options import GROUPS, OPTIONS
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.process.command import main
+
+
+class FakeServer:
+    """Takes ports as the real one does, and ends as soon as it listens."""
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.bound: list[socket.socket] = []
+
+    def bind(self, settings: Settings) -> list[socket.socket]:
+        opened = socket.socket()
+        self.bound.append(opened)
+        try:
+            opened.bind((settings.host, settings.port))
+        except OSError:
+            opened.close()
+            raise
+        return [opened]
+
+    def run(
+        self,
+        settings: Settings,
+        sockets: list[socket.socket],
+        *,
+        on_listening: Callable[[], object] | None = None,
+    ) -> int:
+        self.settings = settings
+        if on_listening:
+            on_listening()
+        for opened in sockets:
+            opened.close()
+        return 7
+
+
+def test_the_proxy_is_served_and_its_status_returned(capsys: pytest.CaptureFixture[str]) -> None:
+    server = FakeServer()
+    assert main(["--port", "0", "--allow-origin", "https://a.test"], {}, server) == 7
+    assert server.settings == Settings(port=0, allow_origins=("https://a.test",))
+    printed = capsys.readouterr()
+    assert printed.out.startswith("Listening on http://127.0.0.1:")
+    assert printed.out.count("\n") == 1
+    assert printed.err == ""
+
+
+def test_nothing_is_printed_before_it_listens(capsys: pytest.CaptureFixture[str]) -> None:
+    class Silent(FakeServer):
+        def run(self, settings: Settings, sockets: list[socket.socket], **_: object) -> int:
+            return super().run(settings, sockets)
+
+    main(["--port", "0"], {}, Silent())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_environment_is_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORSANYWHERE_MAX_REDIRECTS", "3")
+    explicit, implicit = FakeServer(), FakeServer()
+    main(["--port", "0"], {"CORSANYWHERE_MAX_REDIRECTS": "2"}, explicit)
+    main(["--port", "0"], server=implicit)
+    assert explicit.settings
+    assert implicit.settings
+    assert (explicit.settings.max_redirects, implicit.settings.max_redirects) == (2, 3)
+
+
+def test_every_option_is_understood() -> None:
+    args = []
+    values = {"--set-header": "A: b", "--rate-limit": "50 3", "--base-path": "/x"}
+    skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
+    values |= {"--host": "127.0.0.1", "--port": "0"}
+    for option in OPTIONS:
+        example = {"CIDR": "10.0.0.0/8", "PATTERN": "null", "NAME": "X-A"}.get(
+            option.metavar, "2000"
+        )
+        if "target" in option.name:
+            example = "a.test"
+        if option.name == "max-redirects":
+            example = "9"
+        if option.flag not in skipped:
+            args += [option.flag] + (
+                [] if option.kind == "flag" else [values.get(option.flag, example)]
+            )
+    server = FakeServer()
+    assert main(args, {}, server) == 7
+    assert server.settings
+    assert server.settings.set_headers == (("A", "b"),)
+    assert server.settings.max_connections == 2000
+    assert server.settings.nat64 is True
+
+
+def test_a_flag_can_be_turned_off() -> None:
+    server = FakeServer()
+    main(["--port", "0", "--no-redirect-same-origin"], {}, server)
+    assert server.settings
+    assert server.settings.redirect_same_origin is False
+
+
+def test_all_mistakes_are_told_at_once_and_nothing_is_served(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        server = FakeServer()
+        args = ["--port", str(port), "--allow-origin", "https://a.test/", "--help-file", "/no/such"]
+        args += ["--deny-network", "10.0.0.1/8", "--connect-timeout", "soon"]
+        assert main(args, {"CORSANYWHERE_RATELIMIT": "50"}, server) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = printed.err.splitlines()
+    assert lines[0] == "cors-anywhere: 6 mistakes to correct:"
+    assert {line.partition(":")[0].strip() for line in lines[1:]} == {
+        "--port",
+        "--allow-origin",
+        "--help-file",
+        "--deny-network",
+        "--connect-timeout",
+        "CORSANYWHERE_RATELIMIT",
+    }
+    assert server.settings is None
+
+
+def test_a_value_that_cannot_be_read_is_not_replaced_by_the_default() -> None:
+    server = FakeServer()
+    assert main(["--port", "0", "--max-redirects", "x"], {}, server) == 2
+    assert server.settings is None
+
+
+def test_a_port_that_was_taken_for_nothing_is_given_back() -> None:
+    server = FakeServer()
+    assert main(["--port", "0", "--max-redirects", "-1"], {}, server) == 2
+    assert [opened.fileno() for opened in server.bound] == [-1]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [(["--allow-orgin", "x"], "--allow-origin"), (["--port"], "--port"), (["what"], "what")],
+)
+def test_a_command_line_that_cannot_be_read_exits_2(
+    capsys: pytest.CaptureFixture[str], args: list[str], said: str
+) -> None:
+    assert main(args, {}, FakeServer()) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    variables = {
+        "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+        "CORSANYWHERE_ALOW_ORIGIN": "x",
+        "HOST": "0.0.0.0",
+    }
+    assert main(["--port", "0"], variables, FakeServer()) == 7
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == 1
+    assert [line.split()[0] for line in printed.err.splitlines()] == ["Warning:"] * 3
+    assert "open to everyone" in printed.err
+    assert "NODE_TLS_REJECT_UNAUTHORIZED: the certificates" in printed.err
+    assert "CORSANYWHERE_ALLOW_ORIGIN" in printed.err
+
+
+def test_the_help_groups_all_options_and_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"], {}, FakeServer()) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n{title}:\n" in text for title in GROUPS)
+    assert all(f"  {option.flag} " in text for option in OPTIONS)
+    assert "[default: 127.0.0.1]" in text
+    assert (
+        "\n  --max-redirects N               Redirects followed for a request. [default:\n" in text
+    )
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"], {}, FakeServer()) == 0
+    assert capsys.readouterr().out == f"cors-anywhere {__version__}\n"
+
+
+def command(*args: str) -> subprocess.Popen[str]:
+    """The real command as a child process."""
+    variables = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "cors_anywhere", *args],
+        env=variables,
+        cwd=Path(__file__).parents[2],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_the_command_listens_where_it_says_and_ends_when_told() -> None:
+    with command("--port", "0") as process:
+        assert process.stdout
+        port = re.search(
+            r"http://127\.0\.0\.1:([0-9]+)/ for every origin", process.stdout.readline()
+        )
+        assert port
+        with socket.create_connection(("127.0.0.1", int(port[1]))) as client:
+            client.sendall(b"GET /iscorsneeded HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert client.makefile("rb").read().endswith(b"\r\n\r\nno")
+        process.terminate()
+        rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, rest) == (0, "")
+    assert "Traceback" not in errors and "WARNING" not in errors
+
+
+def test_the_command_reports_a_port_in_use_with_the_other_mistakes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with command("--port", str(port), "--allow-origin", "https://a.test/") as process:
+            output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output) == (2, "")
+    assert "2 mistakes" in errors
+    assert f"  --port: {port} is in use on 127.0.0.1" in errors
+    assert "  --allow-origin: " in errors

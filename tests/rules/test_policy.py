@@ -1,0 +1,584 @@
+"""Who is answered what, in which order, and what a target's reply leads to."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.errors import (
+    BodyTooLarge,
+    GatewayError,
+    HeaderRequired,
+    InvalidHost,
+    InvalidPort,
+    LoopDetected,
+    MethodNotAllowed,
+    ProhibitedTarget,
+    ProxyAuthenticationDemanded,
+    ProxyError,
+    Refused,
+    ResponseBodyTooLarge,
+)
+from cors_anywhere.messages import (
+    CHUNKED,
+    Answer,
+    Deliver,
+    Exceeded,
+    Fields,
+    Follow,
+    Hop,
+    Metered,
+    Plan,
+    ReplyHead,
+    RequestHead,
+)
+from cors_anywhere.rules.policy import Policy
+
+PAGE = "https://page.test"
+URL = "/https://api.example.com/x?y"
+WEBSOCKET: dict[str, Any] = {"connection": "keep-alive, Upgrade", "upgrade": "WebSocket"}
+DENIED = "was blacklisted by the operator of this proxy."
+NOT_ALLOWED = "was not whitelisted by the operator of this proxy."
+
+
+def policy(*, metered: bool = False, **settings: Any) -> Policy:
+    page = ("text/html", "<h1>Help</h1>")
+    return Policy(Settings(**settings), help_page=page, loop_token="us", metered=metered)
+
+
+def request(
+    path: str = URL,
+    method: str = "GET",
+    *,
+    length: int = 0,
+    base: str = "",
+    origin: str | None = PAGE,
+    **fields: str,
+) -> RequestHead:
+    given = {"Host": "proxy.test"} | ({} if origin is None else {"Origin": origin})
+    named = {name.replace("_", "-"): value for name, value in fields.items()}
+    pairs = tuple((given | named).items())
+    return RequestHead(method, path, pairs, length, "192.0.2.7", "https", 443, base)
+
+
+def reply(status: int = 200, length: int = 0, **fields: str) -> ReplyHead:
+    return ReplyHead(status, "Whatever", tuple(fields.items()), length)
+
+
+def planned(deciding: Policy, head: RequestHead) -> Plan:
+    plan = deciding.admit(head)
+    assert isinstance(plan, Plan)
+    return plan
+
+
+def answered(deciding: Policy, head: RequestHead) -> Answer:
+    answer = deciding.admit(head)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def followed(deciding: Policy, head: RequestHead, plan: Plan, got: ReplyHead) -> Plan:
+    decision = deciding.after(head, plan, got, replayable=False)
+    assert isinstance(decision, Follow)
+    return decision.plan
+
+
+def delivered(
+    deciding: Policy, head: RequestHead, got: ReplyHead, *, replayable: bool = False
+) -> Deliver:
+    decision = deciding.after(head, planned(deciding, head), got, replayable=replayable)
+    assert isinstance(decision, Deliver)
+    return decision
+
+
+def values(fields: Fields, name: str) -> list[str]:
+    return [value for known, value in fields if known.lower() == name]
+
+
+# --- the order of the checks ------------------------------------------------------------------
+
+# Each request fails its own check and every later one as well; so the earlier one must answer.
+STRICT: dict[str, Any] = {
+    "allow_origins": ("https://good.test",),
+    "deny_origins": ("https://bad.test",),
+    "rate_limit": "1 1",
+    "deny_targets": ("api.example.com",),
+}
+ORDER: dict[str, tuple[RequestHead, type[ProxyError]]] = {
+    "method": (request("/index.php", "TRACE", origin=None), MethodNotAllowed),
+    "port": (request("/http://a.test:65536/", origin=None), InvalidPort),
+    "host": (request("/favicon.ico", origin=None), InvalidHost),
+    "loop": (request(origin=None, cdn_loop="us"), LoopDetected),
+    "header": (request(origin=None), HeaderRequired),
+    "denied": (request(origin="https://bad.test"), Refused),
+    "allowed": (request(), Refused),
+}
+
+
+@pytest.mark.parametrize(("head", "error"), ORDER.values(), ids=ORDER)
+def test_the_earlier_check_answers(head: RequestHead, error: type[ProxyError]) -> None:
+    with pytest.raises(ProxyError) as failure:
+        policy(**STRICT).admit(head)
+    assert failure.type is error
+
+
+def test_a_denied_origin_is_called_denied_though_it_is_not_allowed_either() -> None:
+    with pytest.raises(Refused, match=f'^The origin "https://bad.test" {DENIED}$'):
+        policy(**STRICT).admit(request(origin="https://bad.test"))
+
+
+def test_the_rate_is_counted_before_the_target_is_judged() -> None:
+    decision = policy(**STRICT).admit(request(origin="https://good.test"))
+    assert isinstance(decision, Metered)
+    assert decision.key == "https://good.test"
+    assert isinstance(decision.then, Refused)
+
+
+def test_the_rate_is_counted_before_the_same_origin_redirect() -> None:
+    deciding = policy(rate_limit="1 1")
+    decision = deciding.admit(request(origin="https://api.example.com"))
+    assert isinstance(decision, Metered)
+    assert isinstance(decision.then, Answer)
+    assert decision.then.status == 301
+
+
+def test_the_same_origin_redirect_comes_before_the_rules_of_targets() -> None:
+    deciding = policy(deny_targets=("api.example.com",))
+    assert answered(deciding, request(origin="https://api.example.com")).status == 301
+
+
+# --- the proxy's own answers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "//example.com", "/http://", "/http:///", "/http://:1234"])
+def test_what_is_no_url_gets_the_help_page_whoever_asks(path: str) -> None:
+    answer = answered(policy(**STRICT), request(path, origin=None))
+    assert (answer.status, answer.body) == (200, b"<h1>Help</h1>")
+    assert values(answer.fields, "content-type") == ["text/html; charset=utf-8"]
+    assert values(answer.fields, "access-control-allow-origin") == ["*"]
+
+
+@pytest.mark.parametrize("path", ["/iscorsneeded", "/iscorsneeded/x", "/iscorsneeded?x"])
+def test_iscorsneeded_is_told_no_without_any_cors_field(path: str) -> None:
+    answer = answered(policy(**STRICT), request(path, origin=None))
+    assert answer == Answer(200, "OK", [("content-type", "text/plain")], b"no")
+
+
+def test_a_longer_word_than_iscorsneeded_is_a_host() -> None:
+    with pytest.raises(InvalidHost, match=r"^Invalid host: iscorsneededx$"):
+        policy().admit(request("/iscorsneededx"))
+
+
+def test_a_missing_header_is_told_with_its_names_and_advice() -> None:
+    deciding = policy()
+    with pytest.raises(HeaderRequired) as failure:
+        deciding.admit(request(origin=None))
+    answer = deciding.failed(failure.value)
+    assert (answer.status, answer.reason) == (400, "Header required")
+    first, second = answer.body.decode().split("\n")
+    names = "origin,x-requested-with"
+    assert first == f"Missing required request header. Must specify one of: {names}"
+    assert "fetch()" in second
+
+
+@pytest.mark.parametrize("field", ["origin", "x_requested_with"])
+def test_the_presence_of_any_one_required_header_is_enough(field: str) -> None:
+    assert isinstance(policy().admit(request(**({"origin": None} | {field: ""}))), Plan)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("origin", [None, "https://other.test", "http://good.test"])
+def test_an_origin_that_is_not_listed_is_refused(origin: str | None) -> None:
+    deciding = policy(allow_origins=("https://good.test",), require_headers=())
+    with pytest.raises(Refused, match=f'^The origin "{origin or ""}" {NOT_ALLOWED}$'):
+        deciding.admit(request(origin=origin))
+
+
+def test_a_page_of_the_targets_own_origin_is_sent_there() -> None:
+    answer = answered(policy(), request(origin="https://api.example.com"))
+    assert (answer.status, answer.reason) == (301, "Please use a direct request")
+    assert answer.body == b""
+    assert values(answer.fields, "vary") == ["origin"]
+    assert values(answer.fields, "cache-control") == ["private"]
+    assert values(answer.fields, "location") == ["https://api.example.com/x?y"]
+
+
+@pytest.mark.parametrize("origin", ["http://api.example.com", "https://api.example.com:444"])
+def test_a_page_of_another_scheme_or_port_is_served(origin: str) -> None:
+    assert isinstance(policy().admit(request(origin=origin)), Plan)
+
+
+def test_an_origin_that_begins_like_the_targets_is_another() -> None:
+    head = request("/https://page.test.evil.test/", origin="https://page.test")
+    assert isinstance(policy().admit(head), Plan)
+
+
+def test_the_same_origin_redirect_can_be_turned_off() -> None:
+    deciding = policy(redirect_same_origin=False)
+    assert isinstance(deciding.admit(request(origin="https://api.example.com")), Plan)
+
+
+# --- OPTIONS ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [URL, "/", "/favicon.ico", "/http://["])
+def test_a_preflight_is_always_answered(path: str) -> None:
+    head = request(path, "OPTIONS", access_control_request_method="PUT")
+    answer = answered(policy(**STRICT), head)
+    assert (answer.status, answer.body) == (200, b"")
+    assert values(answer.fields, "access-control-allow-methods") == ["PUT"]
+    assert values(answer.fields, "access-control-allow-origin") == ["*"]
+
+
+def test_a_preflight_of_a_denied_origin_allows_nothing() -> None:
+    head = request(method="OPTIONS", origin="https://bad.test", access_control_request_method="PUT")
+    answer = answered(policy(**STRICT), head)
+    assert answer.status == 200
+    assert values(answer.fields, "access-control-allow-origin") == []
+
+
+def test_an_options_that_is_no_preflight_goes_to_the_target() -> None:
+    assert planned(policy(), request(method="OPTIONS")).method == "OPTIONS"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        request(method="OPTIONS", origin=None),
+        request("/", "OPTIONS"),
+        request("/favicon.ico", "OPTIONS"),
+    ],
+    ids=["no-origin", "no-target", "invalid-target"],
+)
+def test_an_options_without_origin_or_target_is_answered(head: RequestHead) -> None:
+    assert answered(policy(), head).status == 200
+
+
+# --- vary -------------------------------------------------------------------------------------
+
+BY_ORIGIN: dict[str, dict[str, Any]] = {
+    "allow": {"allow_origins": (PAGE,)},
+    "deny": {"deny_origins": ("https://bad.test",)},
+}
+
+
+@pytest.mark.parametrize("settings", BY_ORIGIN.values(), ids=BY_ORIGIN)
+def test_replies_that_depend_on_the_origin_say_so(settings: dict[str, Any]) -> None:
+    deciding = policy(**settings)
+    got = delivered(deciding, request(), reply(vary="accept"))
+    assert values(got.fields, "vary") == ["accept, origin"]
+    assert values(deciding.failed(Refused()).fields, "vary") == ["origin"]
+    assert values(answered(deciding, request(method="OPTIONS", path="/")).fields, "vary") == [
+        "origin"
+    ]
+
+
+def test_replies_that_do_not_depend_on_the_origin_keep_their_vary() -> None:
+    deciding = policy()
+    assert values(delivered(deciding, request(), reply(vary="accept")).fields, "vary") == ["accept"]
+    assert values(deciding.failed(Refused()).fields, "vary") == []
+
+
+# --- rates ------------------------------------------------------------------------------------
+
+
+def test_the_429_tells_the_limit_and_when_to_come_back() -> None:
+    answer = policy(rate_limit="7 3").limited(PAGE, Exceeded("", 0, 61.2))
+    assert (answer.status, answer.reason) == (429, "Too Many Requests")
+    assert answer.body.decode() == (
+        f'The origin "{PAGE}" has sent too many requests.\n'
+        "The number of requests is limited to 7 per 3 minutes."
+    )
+    assert values(answer.fields, "retry-after") == ["62"]
+    assert values(answer.fields, "ratelimit") == ['"origin";r=0;t=62']
+    assert values(answer.fields, "ratelimit-policy") == ['"origin";q=7;w=180']
+    (exposed,) = values(answer.fields, "access-control-expose-headers")
+    assert {"retry-after", "ratelimit", "ratelimit-policy"} <= set(exposed.split(","))
+
+
+@pytest.mark.parametrize(("text", "more"), [("", ""), ("Pay first.", "\nPay first.")])
+def test_the_429_of_an_operators_function_is_its_text(text: str, more: str) -> None:
+    answer = policy(metered=True).limited(PAGE, Exceeded(text))
+    assert answer.body.decode() == f'The origin "{PAGE}" has sent too many requests.{more}'
+    assert values(answer.fields, "retry-after") == []
+
+
+def test_the_text_of_a_function_wins_over_that_of_the_limit() -> None:
+    answer = policy(rate_limit="7 3").limited(PAGE, Exceeded("Ask Ann."))
+    assert answer.body.decode().split("\n")[1:] == ["Ask Ann."]
+
+
+def test_requests_count_by_a_function_without_any_limit() -> None:
+    assert isinstance(policy(metered=True).admit(request()), Metered)
+    assert isinstance(policy().admit(request()), Plan)
+
+
+def test_exempt_hosts_are_not_counted() -> None:
+    assert isinstance(policy(rate_limit="1 1 page.test").admit(request()), Plan)
+    assert isinstance(policy(rate_limit="1 1 other.test").admit(request()), Metered)
+
+
+# --- targets ----------------------------------------------------------------------------------
+
+NETWORK = ("10.0.0.0/8",)
+RULED: dict[str, tuple[str, dict[str, Any], str | None]] = {
+    # target, settings, the verdict that remains (None: refused outright)
+    "public": ("https://api.example.com/", {}, ""),
+    "single-label": ("http://intranet/", {}, None),
+    "single-label-network": ("http://intranet/", {"allow_networks": NETWORK}, "single-label"),
+    "single-label-target": ("http://intranet/", {"allow_targets": ("intranet",)}, ""),
+    "special-name": ("http://printer.local/", {}, None),
+    "special-name-network": (
+        "http://printer.local/",
+        {"allow_networks": NETWORK},
+        "special-name",
+    ),
+    "special-name-target": ("http://printer.local/", {"allow_targets": ("printer.local",)}, ""),
+    "bad-port": ("http://example.com:25/", {}, None),
+    "bad-port-network": ("http://example.com:25/", {"allow_networks": NETWORK}, "bad-port"),
+    "bad-port-host": ("http://example.com:25/", {"allow_targets": ("example.com",)}, None),
+    "bad-port-target": ("http://example.com:25/", {"allow_targets": ("example.com:25",)}, ""),
+    "good-port-beside": ("http://example.com:26/", {}, ""),
+    "other-target": ("http://example.com/", {"allow_targets": ("example.net",)}, None),
+    "denied-target": ("http://example.com/", {"deny_targets": ("example.com",)}, None),
+    "both": (
+        "http://example.com/",
+        {"deny_targets": ("example.com",), "allow_targets": ("example.com",)},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("url", "settings", "left"), RULED.values(), ids=RULED)
+def test_the_rules_of_targets(url: str, settings: dict[str, Any], left: str | None) -> None:
+    deciding = policy(**settings)
+    if left is None:
+        with pytest.raises(Refused):
+            deciding.admit(request(f"/{url}"))
+    else:
+        assert planned(deciding, request(f"/{url}")).exception_only == left
+
+
+def test_the_refusal_of_a_host_names_the_options_that_would_allow_it() -> None:
+    with pytest.raises(ProhibitedTarget) as failure:
+        policy().admit(request("/http://intranet/"))
+    assert failure.value.verdict == "single-label"
+    assert "--allow-network" in failure.value.hint
+    assert "--allow-target intranet:80" in failure.value.hint
+
+
+def test_a_redirect_meets_the_same_rules() -> None:
+    deciding = policy()
+    head = request()
+    with pytest.raises(ProhibitedTarget):
+        deciding.after(
+            head, planned(deciding, head), reply(302, location="http://intranet/"), replayable=True
+        )
+
+
+# --- plans ------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_is_fetched_and_how() -> None:
+    plan = planned(policy(), request(method="PATCH", length=3, X_Mine="1", Cookie="a=b"))
+    assert (plan.method, plan.target.url) == ("PATCH", "https://api.example.com/x?y")
+    assert (plan.with_body, plan.hops, plan.first, plan.upgrade) == (True, (), plan.target, False)
+    assert values(plan.fields, "host") == ["api.example.com"]
+    assert values(plan.fields, "x-mine") == ["1"]
+    assert values(plan.fields, "cookie") == []
+
+
+BASES = {
+    "setting": ({"base_path": "/cors"}, "", "/cors/https://a.example.com/x"),
+    "mount": ({}, "/cors", "/cors/https://a.example.com/x"),
+    "without": ({"base_path": "/cors"}, "", "/https://a.example.com/x"),
+}
+
+
+@pytest.mark.parametrize(("settings", "base", "path"), BASES.values(), ids=BASES)
+def test_the_base_path_is_not_part_of_the_target(
+    settings: dict[str, Any], base: str, path: str
+) -> None:
+    plan = planned(policy(**settings), request(path, base=base))
+    assert plan.target.url == "https://a.example.com/x"
+
+
+def test_the_base_path_alone_is_the_help_page() -> None:
+    assert answered(policy(base_path="/cors"), request("/cors")).body == b"<h1>Help</h1>"
+
+
+def test_a_path_that_only_begins_like_the_base_is_not_under_it() -> None:
+    with pytest.raises(InvalidHost, match="corsx"):
+        policy(base_path="/cors").admit(request("/corsx"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/wss://api.example.com/x", "/https://api.example.com/x"], ids=["wss", "https"]
+)
+def test_an_opening_handshake_is_planned_as_one(path: str) -> None:
+    plan = planned(policy(), request(path, **WEBSOCKET))
+    assert plan.upgrade
+    assert plan.target.url == "https://api.example.com/x"
+    assert values(plan.fields, "upgrade") == ["websocket"]
+    assert values(plan.fields, "connection") == ["Upgrade"]
+
+
+NO_HANDSHAKES = {
+    "another-protocol": request(connection="upgrade", upgrade="h2c"),
+    "not-in-connection": request(connection="close", upgrade="websocket"),
+    "post": request(method="POST", **WEBSOCKET),
+    "with-a-body": request(length=1, **WEBSOCKET),
+}
+
+
+@pytest.mark.parametrize("head", NO_HANDSHAKES.values(), ids=NO_HANDSHAKES)
+def test_what_is_no_opening_handshake_asks_for_no_upgrade(head: RequestHead) -> None:
+    plan = planned(policy(), head)
+    assert not plan.upgrade
+    assert values(plan.fields, "upgrade") == []
+
+
+def test_a_handshake_that_is_redirected_is_still_one() -> None:
+    deciding = policy()
+    head = request(**WEBSOCKET)
+    plan = followed(deciding, head, planned(deciding, head), reply(302, location="/y"))
+    assert plan.upgrade
+    assert values(plan.fields, "upgrade") == ["websocket"]
+
+
+# --- limits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("length", "passes"), [(10, True), (11, False), (CHUNKED, True)])
+def test_an_announced_body_above_the_limit_is_refused(length: int, passes: bool) -> None:
+    head = request(method="POST", length=length)
+    if passes:
+        assert planned(policy(max_body_bytes=10), head).with_body
+    else:
+        with pytest.raises(BodyTooLarge):
+            policy(max_body_bytes=10).admit(head)
+
+
+@pytest.mark.parametrize(("length", "passes"), [(10, True), (11, False), (CHUNKED, True)])
+def test_an_announced_reply_above_the_limit_is_refused(length: int, passes: bool) -> None:
+    deciding = policy(max_response_bytes=10)
+    if passes:
+        assert delivered(deciding, request(), reply(length=length)).status == 200
+    else:
+        with pytest.raises(ResponseBodyTooLarge):
+            delivered(deciding, request(), reply(length=length))
+
+
+def test_the_length_of_a_reply_that_has_no_body_is_no_matter() -> None:
+    deciding = policy(max_response_bytes=10)
+    assert delivered(deciding, request(method="HEAD"), reply(length=11)).status == 200
+
+
+# --- redirects --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize(
+    ("method", "then"), [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "GET"), ("DELETE", "GET")]
+)
+def test_a_redirect_is_followed_without_the_body(status: int, method: str, then: str) -> None:
+    deciding = policy()
+    head = request(method=method, length=3, Content_Type="text/plain")
+    plan = followed(deciding, head, planned(deciding, head), reply(status, location="/new"))
+    assert (plan.method, plan.with_body) == (then, False)
+    assert plan.target.url == "https://api.example.com/new"
+    assert plan.first.url == "https://api.example.com/x?y"
+    assert plan.hops == (Hop(status, "https://api.example.com/new"),)
+    assert values(plan.fields, "content-type") == []
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_keeps_the_method_is_followed_when_the_body_is_at_hand(
+    status: int,
+) -> None:
+    deciding = policy()
+    head = request(method="PUT", length=3)
+    got = reply(status, location="/new")
+    decision = deciding.after(head, planned(deciding, head), got, replayable=True)
+    assert isinstance(decision, Follow)
+    assert (decision.plan.method, decision.plan.with_body) == ("PUT", True)
+
+
+@pytest.mark.parametrize("base", ["", "/cors"])
+def test_a_redirect_whose_body_is_gone_is_passed_on_through_the_proxy(base: str) -> None:
+    head = request(f"{base}{URL}", "PUT", length=CHUNKED, base=base)
+    got = delivered(policy(), head, reply(307, location="/new"))
+    assert got.status == 307
+    location = f"https://proxy.test{base}/https://api.example.com/new"
+    assert values(got.fields, "location") == [location]
+
+
+def test_the_sixth_redirect_is_passed_on_through_the_proxy() -> None:
+    deciding, head = policy(), request()
+    plan = planned(deciding, head)
+    for number in range(5):
+        plan = followed(deciding, head, plan, reply(302, location=f"/{number}"))
+    got = deciding.after(head, plan, reply(302, location="/6"), replayable=False)
+    assert isinstance(got, Deliver)
+    assert values(got.fields, "location") == ["https://proxy.test/https://api.example.com/6"]
+    assert values(got.fields, "x-cors-redirect-5") == ["302 https://api.example.com/4"]
+    assert values(got.fields, "x-request-url") == ["https://api.example.com/x?y"]
+    assert values(got.fields, "x-final-url") == ["https://api.example.com/4"]
+
+
+@pytest.mark.parametrize(
+    "location", [None, "ftp://a.test/", "mailto:me", "http://[", "http://xn--/"]
+)
+def test_a_redirect_to_nowhere_is_passed_on_as_it_is(location: str | None) -> None:
+    fields: dict[str, Any] = {} if location is None else {"location": location}
+    got = delivered(policy(), request(), reply(302, **fields))
+    assert got.status == 302
+    assert values(got.fields, "location") == ([] if location is None else [location])
+
+
+@pytest.mark.parametrize("status", [200, 201, 300, 304, 305])
+def test_a_location_without_a_redirect_is_passed_on(status: int) -> None:
+    got = delivered(policy(), request(), reply(status, location="/x"))
+    assert values(got.fields, "location") == ["/x"]
+
+
+@pytest.mark.parametrize(
+    ("location", "kept"), [("/here", ["Basic x"]), ("https://other.example.com/", [])]
+)
+def test_credentials_stay_with_their_origin(location: str, kept: list[str]) -> None:
+    deciding, head = policy(), request(Authorization="Basic x")
+    plan = followed(deciding, head, planned(deciding, head), reply(302, location=location))
+    assert values(plan.fields, "authorization") == kept
+
+
+def test_a_target_cannot_ask_for_the_proxys_credentials() -> None:
+    with pytest.raises(ProxyAuthenticationDemanded):
+        delivered(policy(), request(), reply(407))
+
+
+# --- failures ---------------------------------------------------------------------------------
+
+# RFC 8941: a list of one token with parameters that are tokens or strings.
+_MEMBER = re.compile(
+    r'[A-Za-z*][!-~]*?(; ?[a-z*][a-z0-9_.*-]*=([A-Za-z*][\w:/.-]*|"(\\["\\]|[ !#-\[\]-~])*"))*'
+)
+
+
+@pytest.mark.parametrize(
+    "detail", ["plain", 'a "quoted" \\ one', "ümlaut", "two\nlines", "\x00", ""]
+)
+def test_proxy_status_is_a_structured_field(detail: str) -> None:
+    answer = policy().failed(GatewayError(detail))
+    (value,) = values(answer.fields, "proxy-status")
+    assert _MEMBER.fullmatch(value)
+    assert value.startswith("cors-anywhere; error=http_protocol_error; details=")
+
+
+def test_a_failure_is_told_in_words_that_a_page_can_read() -> None:
+    answer = policy().failed(GatewayError("It broke.", hint="Mend it.", log_detail="10.0.0.1"))
+    assert (answer.status, answer.reason) == (502, "Bad Gateway")
+    assert answer.body == b"It broke.\nMend it."
+    assert values(answer.fields, "access-control-allow-origin") == ["*"]
+    assert "proxy-status" in values(answer.fields, "access-control-expose-headers")[0]
