@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -14,13 +15,11 @@ from tornado.web import Application, RequestHandler
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from cors_anywhere.fronts.handler import CLIENT_LEFT
-from tests.fronts.test_delegate import ask, target
-from tests.support.origin import Origin
+from tests.fronts.test_delegate import ask
+from tests.support.site import PATIENCE, Site, Wire, read_chunk, reply
 from tests.support.target import Do
 from tests.support.target import target as scripted
 from tests.support.wire import until
-
-__all__ = ["target"]  # a fixture
 
 
 class Counting(CorsProxyHandler):
@@ -75,11 +74,11 @@ def mounted(base_url: str, url: str) -> str:
 
 @pytest.mark.gen_test
 async def test_path_and_query_arrive_octet_for_octet(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
     for uri in ("/a//b/../%2e%2F%20?c=d/e&f=%20?&g", "/", "/%C3%BC", "/x?http://y/"):
         got = await ask(http_client, mounted(base_url, target.url + uri))
-        assert json.loads(got.body)["uri"] == uri
+        assert (got.body, target.last.path) == (b"ok", uri)
 
 
 @pytest.mark.gen_test
@@ -87,20 +86,20 @@ async def test_path_and_query_arrive_octet_for_octet(
     "method", ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "X-MINE", "OPTIONS"]
 )
 async def test_any_method_passes_the_applications_cross_site_checks(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin, method: str
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site, method: str
 ) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
     got = await ask(http_client, mounted(base_url, target.url), method=method, headers=headers)
-    assert json.loads(got.body)["method"] == method
+    assert (got.body, target.last.method) == (b"ok", method)
 
 
 @pytest.mark.gen_test
 async def test_a_post_needs_no_xsrf_cookie_where_that_is_the_only_check(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin, app: App
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site, app: App
 ) -> None:
     app.settings["cross_origin_protection"] = False
     got = await ask(http_client, mounted(base_url, target.url), method="POST")
-    assert json.loads(got.body)["method"] == "POST"
+    assert (got.body, target.last.method) == (b"ok", "POST")
     assert (await ask(http_client, f"{base_url}/", method="POST")).code == 403
 
 
@@ -114,7 +113,7 @@ async def test_the_other_handlers_keep_their_checks(
 
 @pytest.mark.gen_test
 async def test_a_preflight_is_answered_below_the_mount(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
     headers = {"Access-Control-Request-Method": "PUT"}
     url = mounted(base_url, target.url)
@@ -133,16 +132,25 @@ async def test_the_mount_itself_is_the_help_page(
 
 @pytest.mark.gen_test
 async def test_a_body_streams_through_the_handler(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
+    came = threading.Event()
+
+    def answer(wire: Wire) -> None:
+        assert read_chunk(wire.reader) == b"first "
+        came.set()
+        assert read_chunk(wire.reader) == b"second"
+        assert read_chunk(wire.reader) == b""
+        wire.send(reply(b"whole"))
+
     async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
         await write(b"first ")
-        await target.received.wait()  # forever, if the handler waited for the end
+        assert await asyncio.to_thread(came.wait, PATIENCE)  # not if the handler waits
         await write(b"second")
 
-    url = mounted(base_url, target.url)
+    url = mounted(base_url, target.on("/", answer))
     got = await ask(http_client, url, method="POST", body_producer=produce)
-    assert json.loads(got.body)["body"] == "first second"
+    assert got.body == b"whole"
 
 
 @pytest.mark.gen_test
@@ -151,7 +159,7 @@ async def test_a_request_is_finished_and_logged_once(
     http_client: AsyncHTTPClient,
     http_server: object,
     base_url: str,
-    target: Origin,
+    target: Site,
     app: Any,
     path: str,
     status: int,
@@ -195,7 +203,7 @@ async def test_a_handler_may_answer_before_the_proxy_does(
     http_client: AsyncHTTPClient,
     http_server: object,
     base_url: str,
-    target: Origin,
+    target: Site,
     app: App,
     body: bytes | None,
     caplog: pytest.LogCaptureFixture,

@@ -24,11 +24,9 @@ from cors_anywhere import (
     Target,
 )
 from cors_anywhere.errors import Refused
-from tests.fronts.test_delegate import ask, target
+from tests.fronts.test_delegate import ask
 from tests.support.forward_proxy import forward_proxy
-from tests.support.origin import Origin
-
-__all__ = ["target"]  # a fixture
+from tests.support.site import Site
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "embedding.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
@@ -59,7 +57,7 @@ def app(io_loop: IOLoop, example: dict[str, Any]) -> Iterator[Any]:
 
 @pytest.mark.gen_test
 async def test_the_documented_application_serves_both_its_parts(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
     assert (await ask(http_client, f"{base_url}/")).body == b"The rest of the application"
     headers = {"X-API-Key": "k-123"}
@@ -69,7 +67,7 @@ async def test_the_documented_application_serves_both_its_parts(
 
 @pytest.mark.gen_test
 async def test_the_documented_first_look_wants_a_key(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
     got = await ask(http_client, f"{base_url}/proxy/{target.url}/")
     assert (got.code, got.body) == (401, b"Send a valid X-API-Key.")
@@ -78,7 +76,7 @@ async def test_the_documented_first_look_wants_a_key(
 
 @pytest.mark.gen_test
 async def test_the_documented_trial_ends(
-    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Origin
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
     headers = {"X-API-Key": "k-123", "Origin": "https://trial.example.com"}
     url = f"{base_url}/proxy/{target.url}/"
@@ -149,7 +147,7 @@ VERDICTS: dict[str, tuple[Any, int, str]] = {
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize(("verdict", "status", "text"), VERDICTS.values(), ids=VERDICTS)
 async def test_check_rate_decides_without_a_rate_limit(
-    target: Origin, asynchronous: bool, verdict: Any, status: int, text: str
+    target: Site, asynchronous: bool, verdict: Any, status: int, text: str
 ) -> None:
     origins: list[str] = []
 
@@ -168,7 +166,7 @@ async def test_check_rate_decides_without_a_rate_limit(
 
 
 @pytest.mark.gen_test
-async def test_check_rate_replaces_the_counting_of_a_rate_limit(target: Origin) -> None:
+async def test_check_rate_replaces_the_counting_of_a_rate_limit(target: Site) -> None:
     settings = Settings(allow_networks=LOOPBACK, rate_limit="0 1")
     assert (await once(target.url, settings)).code == 429
     assert (await once(target.url, settings, check_rate=lambda _: True)).code == 200
@@ -178,7 +176,7 @@ async def test_check_rate_replaces_the_counting_of_a_rate_limit(target: Origin) 
 
 
 @pytest.mark.gen_test
-async def test_exempt_hosts_are_not_given_to_check_rate(target: Origin) -> None:
+async def test_exempt_hosts_are_not_given_to_check_rate(target: Site) -> None:
     settings = Settings(allow_networks=LOOPBACK, rate_limit="0 1 page.test")
     assert (await once(target.url, settings, check_rate=lambda _: False)).code == 200
 
@@ -187,9 +185,7 @@ async def test_exempt_hosts_are_not_given_to_check_rate(target: Origin) -> None:
 @pytest.mark.parametrize(
     ("error", "status"), [(Refused("Not today."), 403), (RuntimeError("a secret"), 500)]
 )
-async def test_a_hook_that_raises_is_answered(
-    target: Origin, error: Exception, status: int
-) -> None:
+async def test_a_hook_that_raises_is_answered(target: Site, error: Exception, status: int) -> None:
     def first_look(head: RequestHead) -> Answer | None:
         raise error
 
@@ -203,7 +199,7 @@ async def test_a_hook_that_raises_is_answered(
 @pytest.mark.gen_test
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 async def test_choose_proxy_decides_what_carries_a_request(
-    target: Origin, asynchronous: bool
+    target: Site, asynchronous: bool
 ) -> None:
     async with forward_proxy() as carrying:
 

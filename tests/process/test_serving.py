@@ -14,6 +14,7 @@ import trustme
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.serving import bind, server_tls
 from tests.support.loopback import in_loop
+from tests.support.needs import needs
 from tests.support.process import command
 from tests.support.target import Do, target
 from tests.support.wire import Client
@@ -46,8 +47,8 @@ def resolve_both(host: str | None, port: int, **_: object) -> list[tuple[object,
     ]
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_any_free_port_is_the_same_on_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs(has_ipv6(), "IPv6")
     monkeypatch.setattr(socket, "getaddrinfo", resolve_both)
     four, six = bound("localhost")
     assert (four[:2], six[:2]) == ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))

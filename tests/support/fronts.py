@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any, Final, NamedTuple
 
+import pytest
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
@@ -27,6 +28,12 @@ from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 FRONTS: Final = ("command", "server", "application")
 PATIENCE: Final = 8.0
 """Seconds after which a test gives up on an octet."""
+
+
+def only(*kinds: str) -> pytest.MarkDecorator:
+    """Collects a test on these fronts alone, for what the others do not promise."""
+    return pytest.mark.parametrize("kind", kinds, indirect=True, scope="module")
+
 
 ORIGIN: Final = "https://page.test"
 HERE: Final = {"allow_networks": ("127.0.0.0/8",)}
@@ -145,6 +152,11 @@ class Front(NamedTuple):
     kind: str
     port: int
     base: str = ""
+
+    @property
+    def at(self) -> str:
+        """Its authority and base path."""
+        return f"127.0.0.1:{self.port}{self.base}"
 
     def connect(self) -> closing[Connection]:
         """A connection, closed at the end of the block."""

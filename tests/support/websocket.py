@@ -7,26 +7,17 @@ know: what is said.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
-import trustme
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
-from tornado.web import Application
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 
-from cors_anywhere.config.settings import Settings
-from cors_anywhere.fronts.delegate import CorsProxy
-from cors_anywhere.fronts.handler import CorsProxyHandler
-from tests.support.process import Command, command
+from tests.support.tls import Tls
 
 PAGE, DENIED = "https://page.test", "https://denied.test"
 SETTINGS: dict[str, Any] = {
@@ -37,66 +28,6 @@ SETTINGS: dict[str, Any] = {
 MIB = 2**20
 PROMISED = 1.0
 """Seconds from the end of one side to the end of the other (B4)."""
-
-
-class Tls(NamedTuple):
-    """A certificate for targets, and the authority that the proxy trusts."""
-
-    ca_file: str
-    context: ssl.SSLContext
-
-
-def make_tls(directory: Path) -> Tls:
-    """A new authority, and a certificate for 127.0.0.1."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return Tls(str(directory / "ca.pem"), context)
-
-
-def start(tls: Tls) -> AbstractContextManager[Command]:
-    """The command, with the same settings as the other fronts."""
-    options = ("--require-header", "origin", "--deny-origin", DENIED, "--ca-file", tls.ca_file)
-    return command(*options)
-
-
-Front = Callable[[Command, Tls], AbstractAsyncContextManager[str]]
-"""From what there is already to the address of a proxy."""
-
-
-@asynccontextmanager
-async def the_command(running: Command, _: Tls) -> AsyncIterator[str]:
-    yield f"127.0.0.1:{running.port}"
-
-
-@asynccontextmanager
-async def stock_server(_: Command, tls: Tls) -> AsyncIterator[str]:
-    proxy = CorsProxy(Settings(**SETTINGS, ca_file=tls.ca_file))
-    async with _tornado(HTTPServer(proxy), proxy) as port:
-        yield f"127.0.0.1:{port}"
-
-
-@asynccontextmanager
-async def handler(_: Command, tls: Tls) -> AsyncIterator[str]:
-    proxy = CorsProxy(Settings(**SETTINGS, ca_file=tls.ca_file))
-    routes = Application([(r"/under/here/(.*)", CorsProxyHandler, {"proxy": proxy})])
-    async with _tornado(HTTPServer(routes), proxy) as port:
-        yield f"127.0.0.1:{port}/under/here"
-
-
-@asynccontextmanager
-async def _tornado(server: HTTPServer, proxy: CorsProxy) -> AsyncIterator[int]:
-    sock, port = bind_unused_port()
-    server.add_sockets([sock])
-    yield port
-    server.stop()
-    await server.close_all_connections()
-    await proxy.close()
-
-
-FRONTS: tuple[Front, ...] = (the_command, stock_server, handler)
-every_front = pytest.mark.parametrize("front", FRONTS, ids=lambda front: front.__name__)
 
 
 async def echo(socket: ServerConnection) -> None:

@@ -5,42 +5,22 @@ from __future__ import annotations
 import hashlib
 import random
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import trustme
 
-from tests.support.fronts import FRONTS, OPEN, Front, front
-from tests.support.site import Site, Wire, read_chunk, reply, site
+from tests.support.fronts import OPEN, Front, front, only
+from tests.support.site import Site, Wire, read_chunk, reply
+from tests.support.tls import Tls
 
 SIZE = 4 * 2**20
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site) -> None:
-    target.clear()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(request: pytest.FixtureRequest) -> Iterator[Front]:
-    with front(request.param, **OPEN) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def locked(request: pytest.FixtureRequest) -> Iterator[Front]:
+def locked(kind: str) -> Iterator[Front]:
     """With the defaults: no network but the public one."""
-    with front(request.param) as running:
+    with front(kind) as running:
         yield running
 
 
@@ -114,9 +94,8 @@ def test_a_chunked_request_stays_chunked(proxy: Front, target: Site) -> None:
     assert "content-length" not in target.last.names
 
 
+@only("command")  # Tornado's own server refuses them
 def test_the_command_takes_chunk_extensions_and_trailers(proxy: Front, target: Site) -> None:
-    if proxy.kind != "command":
-        pytest.skip("Tornado's own server refuses them")
     with proxy.connect() as connection:
         connection.ask(target.url, "Transfer-Encoding: chunked", method="POST")
         connection.send(b"3;ext=1\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n")
@@ -226,9 +205,8 @@ def test_requests_follow_each_other_on_one_connection(proxy: Front, target: Site
             assert connection.reply().body == b"%d" % number
 
 
+@only("command")  # the command's own server is what promises it
 def test_pipelined_requests_are_answered_in_order(proxy: Front, target: Site) -> None:
-    if proxy.kind != "command":
-        pytest.skip("the command's own server is what promises it")
     for number in range(5):
         target.on(f"/{number}", reply(b"%d" % number))
     line = "POST /{}/{} HTTP/1.1\r\nHost: proxy.test\r\nContent-Length: 1\r\n\r\nx"
@@ -326,33 +304,17 @@ def test_the_proxy_serves_on_after_a_failure(proxy: Front, target: Site) -> None
 # --- TLS ------------------------------------------------------------------------------------------
 
 
-class Secure(NamedTuple):
-    site: Site
-    authority: Path
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    authority = trustme.CA()
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    with site(tls) as running:
-        yield Secure(running, path)
-
-
-def test_a_certificate_that_nobody_vouches_for_is_named(proxy: Front, secure: Secure) -> None:
-    seen = proxy.page(secure.site.url)
+def test_a_certificate_that_nobody_vouches_for_is_named(proxy: Front, secure: Site) -> None:
+    seen = proxy.page(secure.url)
     assert (seen.status, seen.error) == (502, "tls_certificate_error")
     assert "--ca-file" in seen.text
-    assert not secure.site.requests
+    assert not secure.requests
 
 
-@pytest.mark.parametrize("kind", FRONTS)
-def test_a_certificate_of_a_trusted_authority_is_accepted(kind: str, secure: Secure) -> None:
-    with front(kind, **OPEN, ca_file=str(secure.authority)) as proxy:
-        assert proxy.page(secure.site.url).body == b"ok"
-        other_name = proxy.page(f"https://localhost:{secure.site.port}/")
+def test_a_certificate_of_a_trusted_authority_is_accepted(
+    kind: str, secure: Site, tls: Tls
+) -> None:
+    with front(kind, **OPEN, ca_file=tls.ca_file) as proxy:
+        assert proxy.page(secure.url).body == b"ok"
+        other_name = proxy.page(f"https://localhost:{secure.port}/")
     assert other_name.error == "tls_certificate_error"
-    secure.site.clear()

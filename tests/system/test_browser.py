@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import tornado.web
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from websockets.asyncio.server import ServerConnection, serve
 
+from tests.support.needs import needs
 from tests.support.process import command
 
 PAGE = Path(__file__).parents[1] / "pages" / "reader.html"
@@ -116,10 +115,8 @@ async def what_the_page_saw(profile: Path) -> tuple[dict[str, Any], str]:
                 return await seen, config["target"]
 
 
-@pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("CI") != "true", reason="there is no chromium"
-)
 def test_a_page_reads_replies_errors_and_ends_as_they_are(tmp_path: Path) -> None:
+    needs(CHROMIUM, "chromium")
     seen, target = asyncio.run(what_the_page_saw(tmp_path))
     assert seen == {
         "direct": "TypeError",

@@ -6,32 +6,14 @@ import queue
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fronts import FRONTS, OPEN, Connection, Front, front
-from tests.support.site import Site, Wire, read_chunk, reply, site
+from tests.support.fronts import Connection, Front, only
+from tests.support.site import Site, Wire, read_chunk, reply
 
 SHORT = 0.3
 LARGE = 8 * 2**20
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site) -> None:
-    target.clear()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(request: pytest.FixtureRequest) -> Iterator[Front]:
-    with front(request.param, **OPEN) as running:
-        yield running
 
 
 def chunked(body: bytes) -> bytes:
@@ -177,11 +159,10 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(
     assert (seen.status, seen.body) == (413, b"too much")
 
 
+@only("command")  # Tornado's own server closes a connection whose request was not read
 def test_an_early_reply_leaves_the_connection_fit_for_the_next_request(
     proxy: Front, target: Site
 ) -> None:
-    if proxy.kind != "command":
-        pytest.skip("Tornado's own server closes a connection whose request was not read")
     size = 2**20
     url = target.on("/", lambda wire: wire.send(reply(b"early")))
     with proxy.connect() as connection:

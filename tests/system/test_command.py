@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import trustme
 
 from tests.support.fronts import Front, command
 from tests.support.site import Site, redirect, site
+from tests.support.tls import Tls
 
 LOOPBACK = ["--allow-network", "127.0.0.0/8"]
-NAMES = ("api.example.com", "www.example.org")
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def forwarder(authority: trustme.CA) -> Iterator[Site]:
-    """A forward proxy that plays all targets itself."""
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*NAMES).configure_cert(tls)
-    with site(tunnelled=tls) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site, forwarder: Site) -> None:
-    target.clear()
-    forwarder.clear()
 
 
 def statuses(port: int, url: str, *origins: str) -> list[int]:
@@ -91,12 +60,9 @@ def test_http_targets_are_reached_through_the_outbound_proxy(name: str, forwarde
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy"])
-def test_https_targets_are_reached_by_connect(
-    name: str, forwarder: Site, authority: trustme.CA, tmp_path: Path
-) -> None:
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+def test_https_targets_are_reached_by_connect(name: str, forwarder: Site, tls: Tls) -> None:
     by = f"http://user:pass@127.0.0.1:{forwarder.port}"
-    with command(["--ca-file", str(tmp_path / "ca.pem")], {name: by}) as port:
+    with command(["--ca-file", tls.ca_file], {name: by}) as port:
         seen = Front("command", port).page("https://api.example.com/p")
     assert seen.body == b"ok"
     tunnel, asked = forwarder.requests

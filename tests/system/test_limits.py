@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
-import trustme
 
-from tests.support.fronts import FRONTS, OPEN, Front, front
+from tests.support.fronts import OPEN, Front, front
 from tests.support.site import Site, Wire, redirect, reply, site
+from tests.support.tls import Tls
 
 LIMIT = 1000
 SHORT = 0.3
 LARGE = 8 * 2**20
 
 
+SETTINGS = {
+    **OPEN,
+    "max_body_bytes": LIMIT,
+    "max_response_bytes": LIMIT,
+    "head_timeout": SHORT,
+    "idle_timeout": SHORT,
+    "deny_targets": ("denied.example.com",),
+}
+"""Little patience, and little room."""
+
+
 @pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site) -> None:
-    target.clear()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(request: pytest.FixtureRequest) -> Iterator[Front]:
-    """With little patience, and little room."""
-    with front(
-        request.param,
-        **OPEN,
-        max_body_bytes=LIMIT,
-        max_response_bytes=LIMIT,
-        head_timeout=SHORT,
-        idle_timeout=SHORT,
-        deny_targets=("denied.example.com",),
-    ) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def roomy(request: pytest.FixtureRequest) -> Iterator[Front]:
+def roomy(kind: str) -> Iterator[Front]:
     """With the limits that it has by default."""
-    with front(request.param, **OPEN) as running:
+    with front(kind, **OPEN) as running:
         yield running
 
 
@@ -190,11 +174,8 @@ def test_the_proxy_does_not_connect_to_itself(roomy: Front) -> None:
 # --- the connection to the target -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", FRONTS)
-def test_a_connection_kept_for_https_does_not_serve_http(kind: str) -> None:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    with site(tls) as secure, front(kind, **OPEN, insecure_targets=True) as proxy:
+def test_a_connection_kept_for_https_does_not_serve_http(kind: str, tls: Tls) -> None:
+    with site(tls.context) as secure, front(kind, **OPEN, insecure_targets=True) as proxy:
         assert [proxy.page(secure.url).body for _ in range(2)] == [b"ok"] * 2
         assert len(secure.sockets) == 1
         assert proxy.page(secure.url.replace("https", "http")).status == 502

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from tornado.web import RequestHandler
 
-from tests.support.fronts import FRONTS, OPEN, Front, front
-from tests.support.site import Site, site
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site) -> None:
-    target.clear()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(request: pytest.FixtureRequest) -> Iterator[Front]:
-    with front(request.param, **OPEN) as running:
-        yield running
+from tests.support.fronts import Front
+from tests.support.site import Site
 
 
 @pytest.mark.parametrize(

@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fronts import FRONTS, OPEN, Front, front
-from tests.support.site import Site, Wire, redirect, reply, site
+from tests.support.fronts import OPEN, Front
+from tests.support.site import Site, Wire, redirect, reply
 
 REPLAY_BYTES = 1000
 
 
-@pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def other() -> Iterator[Site]:
-    """Another origin."""
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site, other: Site) -> None:
-    target.clear()
-    other.clear()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(request: pytest.FixtureRequest) -> Iterator[Front]:
-    with front(
-        request.param,
-        **OPEN,
-        replay_bytes=REPLAY_BYTES,
-        trusted_proxies=("127.0.0.0/8",),
-    ) as running:
-        yield running
+SETTINGS = {**OPEN, "replay_bytes": REPLAY_BYTES, "trusted_proxies": ("127.0.0.0/8",)}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])

@@ -6,37 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fronts import FRONTS, HERE, Connection, Front, front
-from tests.support.site import Site, site
+from tests.support.fronts import HERE, Connection, Front, front
+from tests.support.site import Site
 
 LIMITED = "https://a.limited.test"
 BOTH = "https://both.test"
 
 
+SETTINGS = {**HERE, "deny_origins": ("https://denied.test",), "cors_max_age": 600}
+"""The defaults, and an origin that is denied."""
+
+
 @pytest.fixture(scope="module")
-def target() -> Iterator[Site]:
-    with site() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(target: Site) -> None:
-    target.clear()
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(request: pytest.FixtureRequest) -> Iterator[Front]:
-    """With the defaults, and an origin that is denied."""
-    denied = ("https://denied.test",)
-    with front(request.param, **HERE, deny_origins=denied, cors_max_age=600) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def strict(request: pytest.FixtureRequest) -> Iterator[Front]:
+def strict(kind: str) -> Iterator[Front]:
     """Where every check may fail."""
     with front(
-        request.param,
+        kind,
         **HERE,
         require_headers=("x-requested-with",),
         deny_origins=(BOTH,),
@@ -47,11 +32,11 @@ def strict(request: pytest.FixtureRequest) -> Iterator[Front]:
         yield running
 
 
-@pytest.fixture(scope="module", params=FRONTS)
-def limited(request: pytest.FixtureRequest) -> Iterator[Front]:
+@pytest.fixture(scope="module")
+def limited(kind: str) -> Iterator[Front]:
     """Two requests in three minutes, and exemptions."""
     spec = r"2 3 free.test port.test:8443 /(.*\.)?pattern\.test/"
-    with front(request.param, **HERE, rate_limit=spec) as running:
+    with front(kind, **HERE, rate_limit=spec) as running:
         yield running
 
 

@@ -5,50 +5,19 @@ Every name is reached through a forward proxy that plays all targets and records
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-import trustme
 
-from tests.support.fronts import FRONTS, OPEN, Front, front
-from tests.support.site import Site, site
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
+from tests.support.fronts import OPEN, Front
+from tests.support.site import Site
+from tests.support.tls import Tls
 
 
 @pytest.fixture(scope="module")
-def world(authority: trustme.CA) -> Iterator[Site]:
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    names = ("example.com", "127.0.0.1", "xn--bcher-kva.example.com", "api.example.com")
-    authority.issue_cert(*names).configure_cert(tls)
-    with site(tunnelled=tls) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=FRONTS)
-def proxy(
-    request: pytest.FixtureRequest,
-    world: Site,
-    authority: trustme.CA,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Front]:
-    trusted: Path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(trusted)
-    by = f"http://127.0.0.1:{world.port}"
-    with front(
-        request.param, **OPEN, ca_file=str(trusted), http_proxy=by, https_proxy=by
-    ) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _forget(world: Site) -> None:
-    world.clear()
+def settings(forwarding: Site, tls: Tls) -> dict[str, Any]:
+    by = f"http://127.0.0.1:{forwarding.port}"
+    return {**OPEN, "ca_file": tls.ca_file, "http_proxy": by, "https_proxy": by}
 
 
 HTTP = [
@@ -96,11 +65,11 @@ HTTP = [
 
 
 @pytest.mark.parametrize(("asked", "meant"), HTTP)
-def test_a_url_is_fetched_by_http(proxy: Front, world: Site, asked: str, meant: str) -> None:
+def test_a_url_is_fetched_by_http(proxy: Front, forwarder: Site, asked: str, meant: str) -> None:
     reply = proxy.ask(asked)
     assert (reply.status, reply.body) == (200, b"ok")
-    assert [(seen.method, seen.path) for seen in world.requests] == [("GET", meant)]
-    assert world.last.get("host") == meant.split("/")[2]
+    assert [(seen.method, seen.path) for seen in forwarder.requests] == [("GET", meant)]
+    assert forwarder.last.get("host") == meant.split("/")[2]
     assert reply.get("x-request-url") == reply.get("x-final-url") == meant
 
 
@@ -117,13 +86,13 @@ HTTPS = [
 
 @pytest.mark.parametrize(("asked", "meant", "port"), HTTPS)
 def test_a_url_is_fetched_by_https(
-    proxy: Front, world: Site, asked: str, meant: str, port: int
+    proxy: Front, forwarder: Site, asked: str, meant: str, port: int
 ) -> None:
     reply = proxy.ask(asked)
     assert (reply.status, reply.body) == (200, b"ok")
     _, _, authority, rest = meant.split("/", 3)
-    assert (world.last.path, world.last.get("host")) == (f"/{rest}", authority)
-    tunnels = [seen.path for seen in world.requests if seen.method == "CONNECT"]
+    assert (forwarder.last.path, forwarder.last.get("host")) == (f"/{rest}", authority)
+    tunnels = [seen.path for seen in forwarder.requests if seen.method == "CONNECT"]
     assert tunnels in ([], [f"{authority.partition(':')[0]}:{port}"])  # [] on a kept connection
     assert reply.get("x-request-url") == meant
 
@@ -132,13 +101,13 @@ def test_a_url_is_fetched_by_https(
     "asked",
     ["", "/example.com", "http://", "http:///", "http://:1234", "http:", "https://", "?a=b"],
 )
-def test_no_url_gets_the_help_page(proxy: Front, world: Site, asked: str) -> None:
+def test_no_url_gets_the_help_page(proxy: Front, forwarder: Site, asked: str) -> None:
     reply = proxy.ask(asked)
     assert (reply.status, reply.reason) == (200, "OK")
     assert reply.text.startswith("This is a CORS proxy")
     assert reply.get("content-type") == "text/plain; charset=utf-8"
     assert reply.cors == {"allow-origin": "*", "expose-headers": "content-type"}
-    assert not world.requests
+    assert not forwarder.requests
 
 
 REFUSED = [
@@ -165,12 +134,12 @@ REFUSED = [
 
 @pytest.mark.parametrize(("asked", "status", "reason", "text"), REFUSED)
 def test_what_is_no_target_is_named(
-    proxy: Front, world: Site, asked: str, status: int, reason: str, text: str
+    proxy: Front, forwarder: Site, asked: str, status: int, reason: str, text: str
 ) -> None:
     reply = proxy.ask(asked)
     assert (reply.status, reply.reason, reply.text) == (status, reason, text)
     assert reply.cors == {"allow-origin": "*", "expose-headers": "content-type,proxy-status"}
-    assert not world.requests
+    assert not forwarder.requests
 
 
 @pytest.mark.parametrize(
@@ -187,13 +156,13 @@ def test_what_is_no_target_is_named(
     ],
 )
 def test_a_url_that_cannot_be_parsed_is_answered(
-    proxy: Front, world: Site, asked: str, text: str
+    proxy: Front, forwarder: Site, asked: str, text: str
 ) -> None:
     reply = proxy.ask(asked)
     assert (reply.status, reply.reason) == (400, "Invalid target")
     assert text in reply.text
     assert reply.cors["allow-origin"] == "*"
-    assert not world.requests
+    assert not forwarder.requests
 
 
 @pytest.mark.parametrize("rest", ["", "/", "/http://example.com/", "?a=b"])

@@ -4,57 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from tests.support.process import Command
+from tests.support.fronts import Front
 from tests.support.target import Do, target
+from tests.support.tls import Tls
 from tests.support.websocket import (
     DENIED,
     MIB,
     PAGE,
+    SETTINGS,
     SWITCH,
-    Front,
-    Tls,
     dial,
-    every_front,
     hand,
-    make_tls,
     peer,
     refused,
-    start,
-    the_command,
 )
 from tests.support.wire import until
 
 
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return make_tls(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def running(tls: Tls) -> Iterator[Command]:
-    with start(tls) as process:
-        yield process
+def settings(tls: Tls) -> dict[str, Any]:
+    return {**SETTINGS, "ca_file": tls.ca_file}
 
 
 # --- what passes ------------------------------------------------------------------------------
 
 
-@every_front
 @pytest.mark.parametrize("scheme", ["ws", "wss", "http", "https", "WS", ""])
-def test_messages_pass_both_ways(scheme: str, front: Front, running: Command, tls: Tls) -> None:
+def test_messages_pass_both_ways(scheme: str, proxy: Front, tls: Tls) -> None:
     async def talk() -> None:
         secure = tls if scheme in ("wss", "https") else None
-        async with front(running, tls) as proxy, peer(tls=secure) as host:
+        async with peer(tls=secure) as host:
             url = f"{scheme}://{host}/a/b?c=d" if scheme else f"{host}/a/b?c=d"
-            async with dial(proxy, url) as socket:
+            async with dial(proxy.at, url) as socket:
                 for message in ("text ✓", b"\x00\xff", "", b""):
                     await socket.send(message)
                     assert await socket.recv() == message
@@ -62,14 +51,12 @@ def test_messages_pass_both_ways(scheme: str, front: Front, running: Command, tl
     asyncio.run(talk())
 
 
-@every_front
-def test_big_and_many_messages_pass_whole(front: Front, running: Command, tls: Tls) -> None:
+def test_big_and_many_messages_pass_whole(proxy: Front) -> None:
     async def talk() -> None:
         many = [os.urandom(2 * MIB), *(b"%d" % number for number in range(2000))]
         async with (
-            front(running, tls) as proxy,
             peer() as host,
-            dial(proxy, f"ws://{host}/", max_size=None, compression=None) as socket,
+            dial(proxy.at, f"ws://{host}/", max_size=None, compression=None) as socket,
         ):
             sending = asyncio.ensure_future(send_all(socket, many))
             assert [await socket.recv() for _ in many] == many
@@ -83,8 +70,7 @@ async def send_all(socket: ClientConnection | ServerConnection, messages: list[b
         await socket.send(message)
 
 
-@every_front
-def test_pings_are_answered_by_the_other_end(front: Front, running: Command, tls: Tls) -> None:
+def test_pings_are_answered_by_the_other_end(proxy: Front) -> None:
     async def talk() -> None:
         pinged: list[float] = []
 
@@ -93,9 +79,8 @@ def test_pings_are_answered_by_the_other_end(front: Front, running: Command, tls
             await socket.wait_closed()
 
         async with (
-            front(running, tls) as proxy,
             peer(ping) as host,
-            dial(proxy, f"ws://{host}/") as socket,
+            dial(proxy.at, f"ws://{host}/") as socket,
         ):
             assert await (await socket.ping(b"from the page")) > 0
             assert await until(lambda: pinged, within=5)
@@ -103,12 +88,9 @@ def test_pings_are_answered_by_the_other_end(front: Front, running: Command, tls
     asyncio.run(talk())
 
 
-@every_front
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (3001, "so it is"), (4999, "über")])
 @pytest.mark.parametrize("by", ["page", "target"])
-def test_the_code_and_reason_of_a_close_pass(
-    by: str, code: int, reason: str, front: Front, running: Command, tls: Tls
-) -> None:
+def test_the_code_and_reason_of_a_close_pass(by: str, code: int, reason: str, proxy: Front) -> None:
     async def talk() -> None:
         seen: list[tuple[int | None, str | None]] = []
 
@@ -119,9 +101,8 @@ def test_the_code_and_reason_of_a_close_pass(
             seen.append((socket.close_code, socket.close_reason))
 
         async with (
-            front(running, tls) as proxy,
             peer(serving) as host,
-            dial(proxy, f"ws://{host}/") as socket,
+            dial(proxy.at, f"ws://{host}/") as socket,
         ):
             if by == "page":
                 await socket.close(code, reason)
@@ -132,10 +113,7 @@ def test_the_code_and_reason_of_a_close_pass(
     asyncio.run(talk())
 
 
-@every_front
-def test_the_target_sees_the_handshake_of_the_page(
-    front: Front, running: Command, tls: Tls
-) -> None:
+def test_the_target_sees_the_handshake_of_the_page(proxy: Front) -> None:
     async def talk() -> None:
         heads: list[Request] = []
 
@@ -143,10 +121,10 @@ def test_the_target_sees_the_handshake_of_the_page(
             assert socket.request is not None
             heads.append(socket.request)
 
-        async with front(running, tls) as proxy, peer(serving) as host:
+        async with peer(serving) as host:
             extra = {"Cookie": "a=b", "Authorization": "Bearer x"}
             url = f"ws://{host}/room%20?q=//"
-            async with dial(proxy, url, subprotocols=["chat"], additional_headers=extra):
+            async with dial(proxy.at, url, subprotocols=["chat"], additional_headers=extra):
                 pass
         fields = heads[0].headers
         assert heads[0].path == "/room%20?q=//"
@@ -157,7 +135,7 @@ def test_the_target_sees_the_handshake_of_the_page(
     asyncio.run(talk())
 
 
-def test_a_handshake_that_is_redirected_is_followed(running: Command, tls: Tls) -> None:
+def test_a_handshake_that_is_redirected_is_followed(proxy: Front) -> None:
     def answer(socket: ServerConnection, request: Request) -> Response | None:
         if request.path == "/there":
             return None
@@ -167,9 +145,8 @@ def test_a_handshake_that_is_redirected_is_followed(running: Command, tls: Tls) 
 
     async def talk() -> None:
         async with (
-            the_command(running, tls) as proxy,
             peer(answer=answer) as host,
-            dial(proxy, f"ws://{host}/here") as socket,
+            dial(proxy.at, f"ws://{host}/here") as socket,
         ):
             await socket.send("hello")
             assert await socket.recv() == "hello"
@@ -191,16 +168,13 @@ REFUSALS: dict[str, tuple[str, str | None, int, str]] = {
 }
 
 
-@every_front
 @pytest.mark.parametrize("row", REFUSALS)
-def test_a_refusal_is_a_reply_like_any_other(
-    row: str, front: Front, running: Command, tls: Tls
-) -> None:
+def test_a_refusal_is_a_reply_like_any_other(row: str, proxy: Front) -> None:
     url, origin, status, error = REFUSALS[row]
 
     async def ask() -> Response:
-        async with front(running, tls) as proxy, peer() as host:
-            return await refused(dial(proxy, url.format(host=host), origin))
+        async with peer() as host:
+            return await refused(dial(proxy.at, url.format(host=host), origin))
 
     response = asyncio.run(ask())
     assert response.status_code == status
@@ -209,17 +183,16 @@ def test_a_refusal_is_a_reply_like_any_other(
     assert response.body
 
 
-@every_front
 @pytest.mark.parametrize("status", [200, 401, 403, 426, 503])
 def test_the_answer_of_a_target_that_does_not_want_a_websocket_passes(
-    status: int, front: Front, running: Command, tls: Tls
+    status: int, proxy: Front
 ) -> None:
     def answer(socket: ServerConnection, _: Request) -> Response:
         return socket.respond(HTTPStatus(status), "not here")
 
     async def ask() -> Response:
-        async with front(running, tls) as proxy, peer(answer=answer) as host:
-            return await refused(dial(proxy, f"ws://{host}/"))
+        async with peer(answer=answer) as host:
+            return await refused(dial(proxy.at, f"ws://{host}/"))
 
     response = asyncio.run(ask())
     assert (response.status_code, response.body) == (status, b"not here")
@@ -241,16 +214,13 @@ UNASKED = {
 }
 
 
-@every_front
 @pytest.mark.parametrize("row", UNASKED)
-def test_a_switch_of_protocols_that_was_not_asked_for_is_a_502(
-    row: str, front: Front, running: Command, tls: Tls
-) -> None:
+def test_a_switch_of_protocols_that_was_not_asked_for_is_a_502(row: str, proxy: Front) -> None:
     asked, switch = UNASKED[row]
 
     async def ask() -> str:
-        async with front(running, tls) as proxy, target((Do.REQUEST, switch)) as server:
-            reader, writer = await hand(proxy, server.url, *asked)
+        async with target((Do.REQUEST, switch)) as server:
+            reader, writer = await hand(proxy.at, server.url, *asked)
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 8)
             writer.transport.abort()
             return head.decode("latin-1")

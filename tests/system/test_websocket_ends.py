@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -12,42 +13,33 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosedError
 
 from cors_anywhere.http1.output import reset_socket
+from tests.support.fronts import Front
 from tests.support.process import Command, command
 from tests.support.target import Do, target
+from tests.support.tls import Tls
 from tests.support.websocket import (
     ACCEPT,
     HANDSHAKE,
     MIB,
     PROMISED,
+    SETTINGS,
     SWITCH,
-    Front,
-    Tls,
     dial,
     echo_until_the_end,
-    every_front,
     hand,
-    make_tls,
     peer,
-    start,
 )
 from tests.support.wire import Held, client, proxied, until
 
 
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return make_tls(tmp_path_factory.mktemp("tls"))
+def settings(tls: Tls) -> dict[str, Any]:
+    return {**SETTINGS, "ca_file": tls.ca_file}
 
 
-@pytest.fixture(scope="module")
-def running(tls: Tls) -> Iterator[Command]:
-    with start(tls) as process:
-        yield process
-
-
-@every_front
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_a_page_that_goes_away_takes_the_target_s_side_with_it(
-    scheme: str, front: Front, running: Command, tls: Tls
+    scheme: str, proxy: Front, tls: Tls
 ) -> None:
     async def leave() -> None:
         ended = asyncio.Event()
@@ -58,9 +50,8 @@ def test_a_page_that_goes_away_takes_the_target_s_side_with_it(
 
         secure = tls if scheme == "wss" else None
         async with (
-            front(running, tls) as proxy,
             peer(serving, secure) as host,
-            dial(proxy, f"{scheme}://{host}/") as socket,
+            dial(proxy.at, f"{scheme}://{host}/") as socket,
         ):
             await socket.send("hello")
             await socket.recv()
@@ -70,16 +61,13 @@ def test_a_page_that_goes_away_takes_the_target_s_side_with_it(
     asyncio.run(leave())
 
 
-@every_front
-def test_a_page_that_goes_away_takes_a_target_that_does_not_read_with_it(
-    front: Front, running: Command, tls: Tls
-) -> None:
+def test_a_page_that_goes_away_takes_a_target_that_does_not_read_with_it(proxy: Front) -> None:
     switch = SWITCH + f"Upgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n\r\n".encode()
 
     async def leave() -> None:
         script = (Do.REQUEST, switch, Do.HOLD)
-        async with front(running, tls) as proxy, target(script, limit=4096) as server:
-            reader, writer = await hand(proxy, server.url, *HANDSHAKE)
+        async with target(script, limit=4096) as server:
+            reader, writer = await hand(proxy.at, server.url, *HANDSHAKE)
             await reader.readuntil(b"\r\n\r\n")
             writer.write(MESSAGE * 32)
             await stands_still(lambda: 32 * MIB - writer.transport.get_write_buffer_size())
@@ -90,11 +78,8 @@ def test_a_page_that_goes_away_takes_a_target_that_does_not_read_with_it(
     asyncio.run(leave())
 
 
-@every_front
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-def test_a_page_sees_that_the_target_has_gone(
-    scheme: str, front: Front, running: Command, tls: Tls
-) -> None:
+def test_a_page_sees_that_the_target_has_gone(scheme: str, proxy: Front, tls: Tls) -> None:
     async def leave(socket: ServerConnection) -> None:
         await socket.recv()
         socket.transport.abort()
@@ -102,9 +87,8 @@ def test_a_page_sees_that_the_target_has_gone(
     async def watch() -> None:
         secure = tls if scheme == "wss" else None
         async with (
-            front(running, tls) as proxy,
             peer(leave, secure) as host,
-            dial(proxy, f"{scheme}://{host}/") as socket,
+            dial(proxy.at, f"{scheme}://{host}/") as socket,
         ):
             await socket.send("hello")
             with pytest.raises(ConnectionClosedError):
@@ -194,10 +178,7 @@ MANY = 64
 
 
 @pytest.mark.parametrize("reader", ["page", "target"])
-@every_front
-def test_a_side_that_does_not_read_stops_the_other(
-    front: Front, reader: str, running: Command, tls: Tls
-) -> None:
+def test_a_side_that_does_not_read_stops_the_other(proxy: Front, reader: str) -> None:
     async def talk() -> None:
         sent = 0
         read = asyncio.Event()
@@ -218,9 +199,9 @@ def test_a_side_that_does_not_read_stops_the_other(
             await (pour(socket) if reader == "page" else drink(socket))
             await socket.wait_closed()
 
-        async with front(running, tls) as proxy, peer(serving) as host:
+        async with peer(serving) as host:
             settings = {"compression": None, "max_size": None, "ping_interval": None}
-            async with dial(proxy, f"ws://{host}/", **settings) as socket:
+            async with dial(proxy.at, f"ws://{host}/", **settings) as socket:
                 mine = asyncio.ensure_future((drink if reader == "page" else pour)(socket))
                 await stands_still(lambda: sent)
                 assert sent < MANY - 20

@@ -1,0 +1,109 @@
+"""One family of targets and proxies for every test.
+
+Owns: their life. A site lives for a module and has forgotten everything before each test; a proxy
+lives for a module on each front in turn, with what the module states as `SETTINGS` (or gives by a
+fixture `settings`). Must not know: what is asked, or what is right.
+
+A second proxy of a module is a fixture of its own that takes `kind`. A test that a front cannot
+pass is not collected there: `@only("command")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.fronts import FRONTS, OPEN, Front, front
+from tests.support.site import Site, site
+from tests.support.tls import Tls, make_tls
+
+NAMES = ("example.com", "api.example.com", "www.example.org", "xn--bcher-kva.example.com")
+"""Whom the forwarder plays over TLS, besides 127.0.0.1."""
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def _target() -> Iterator[Site]:
+    with site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def _other() -> Iterator[Site]:
+    with site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def _secure(tls: Tls) -> Iterator[Site]:
+    with site(tls.context) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def forwarding(tls: Tls) -> Iterator[Site]:
+    """The forwarder, for what lives as long as a module."""
+    with site(tunnelled=tls.context) as running:
+        yield running
+
+
+@pytest.fixture
+def target(_target: Site) -> Site:
+    """A target that records what it is asked."""
+    _target.clear()
+    return _target
+
+
+@pytest.fixture
+def other(_other: Site) -> Site:
+    """Another origin."""
+    _other.clear()
+    return _other
+
+
+@pytest.fixture
+def secure(_secure: Site) -> Site:
+    """A target of https."""
+    _secure.clear()
+    return _secure
+
+
+@pytest.fixture
+def forwarder(forwarding: Site) -> Site:
+    """A forward proxy that plays all targets itself, those of https too."""
+    forwarding.clear()
+    return forwarding
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """A certificate for targets, and the authority that a proxy may trust."""
+    return make_tls(tmp_path_factory.mktemp("tls"), "127.0.0.1", *NAMES)
+
+
+# --- proxies --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=FRONTS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which front a proxy is behind."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the module's proxy is set to."""
+    chosen: dict[str, Any] = getattr(request.module, "SETTINGS", OPEN)
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def proxy(kind: str, settings: dict[str, Any]) -> Iterator[Front]:
+    """The module's proxy."""
+    with front(kind, **settings) as running:
+        yield running
