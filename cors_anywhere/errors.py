@@ -15,7 +15,8 @@ class ProxyError(Exception):
 
     ``detail`` is the public sentence, the body of that reply; it must never hold an address that a
     name resolved to. ``log_detail`` is for the operator's log only. ``hint`` names the option
-    that would change the outcome; it is shown to both.
+    that would change the outcome; it is shown to both. ``rule`` names the rule that refused,
+    for the log and the metrics.
     """
 
     status: ClassVar[int] = 500
@@ -23,10 +24,13 @@ class ProxyError(Exception):
     error: ClassVar[str | None] = "proxy_internal_error"  # RFC 9209 section 2.3
     sentence: ClassVar[str] = "The proxy failed."
 
-    def __init__(self, detail: str = "", *, hint: str = "", log_detail: str = "") -> None:
+    def __init__(
+        self, detail: str = "", *, hint: str = "", log_detail: str = "", rule: str | None = None
+    ) -> None:
         self.detail = detail or self.sentence
         self.hint = hint
         self.log_detail = log_detail
+        self.rule = rule
         super().__init__(self.detail)
 
 
@@ -81,12 +85,6 @@ class ProhibitedTarget(Refused):
 
     error = "destination_ip_prohibited"
     sentence = "The proxy does not connect to this target."
-
-    def __init__(
-        self, detail: str = "", *, verdict: str = "", hint: str = "", log_detail: str = ""
-    ) -> None:
-        super().__init__(detail, hint=hint, log_detail=log_detail)
-        self.verdict = verdict
 
 
 class HeaderRequired(ProxyError):

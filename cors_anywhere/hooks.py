@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.messages import Answer, Exceeded, RequestHead, Target
 from cors_anywhere.rules.outbound import OutboundProxy
 
@@ -27,16 +28,27 @@ CheckRate = Callable[[str], RateVerdict | Awaitable[RateVerdict]]
 
 
 class AskingMeter:
-    """The operator's own function, as the relay's `Meter`."""
+    """The operator's own function, as the relay's `Meter`. It takes the place of the counting of
+    `rate`, whose exemptions and sentence stay."""
 
-    def __init__(self, check: Callable[[str], Awaitable[RateVerdict]]) -> None:
+    def __init__(
+        self, check: Callable[[str], Awaitable[RateVerdict]], rate: RateLimit | None
+    ) -> None:
         self._check = check
+        self._rate = rate
 
-    async def count(self, key: str) -> Exceeded | None:
-        verdict = await self._check(key)
+    async def count(self, head: RequestHead, origin: str | None) -> Exceeded | None:
+        """See Meter.count."""
+        name = origin or ""
+        if self._rate is not None and self._rate.exempts(name):
+            return None
+        verdict = await self._check(name)
         if verdict is None or verdict is True or verdict == "":
             return None
-        return Exceeded(str(verdict or ""))
+        if not verdict and self._rate is not None:
+            return Exceeded(self._rate.sentence(name))
+        text = f'The origin "{name}" has sent too many requests.'
+        return Exceeded(f"{text}\n{verdict}" if verdict else text)
 
 
 def asynchronous(function: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:

@@ -9,16 +9,28 @@ Field values are text decoded as ISO-8859-1, so that every octet survives (RFC 9
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cors_anywhere.errors import ProxyError
 
 Fields = Sequence[tuple[str, str]]
 """Header fields in order, repeated names repeated, names in the case in which they came."""
 
-CHUNKED = -1
-"""The length of a body whose end is marked by its framing instead of announced."""
+
+class Unannounced(Enum):
+    """How a body ends whose length its head does not tell (RFC 9112 section 6.3)."""
+
+    CHUNKED = "its framing marks the end"
+    UNTIL_CLOSE = "the connection ends with it"
+
+
+CHUNKED: Final = Unannounced.CHUNKED
+UNTIL_CLOSE: Final = Unannounced.UNTIL_CLOSE
+
+Length = int | Unannounced
+"""Of a body: octets, 0 for none, or how its end is known."""
 
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -59,7 +71,7 @@ class RequestHead(NamedTuple):
     method: str
     path: str  # the request target as received: "/https://api.example/x?y"
     fields: Fields
-    length: int  # octets of body; 0 for none, CHUNKED when unknown
+    length: Length
     peer: str  # the client's address, after trusted proxies were believed
     scheme: str  # "http" or "https": how the client reached the proxy
     secure_port: int  # the port the client reached, for X-Forwarded-Port
@@ -80,7 +92,7 @@ class ReplyHead(NamedTuple):
     status: int
     reason: str
     fields: Fields
-    length: int  # octets of body; CHUNKED when unknown
+    length: Length
 
 
 class Hop(NamedTuple):
@@ -95,11 +107,11 @@ class Plan(NamedTuple):
 
     target: Target
     method: str
-    fields: Fields  # the outbound head, complete but for the framing
+    fields: Fields  # the client's; what the proxy itself sends is added for each hop
     with_body: bool  # whether the client's body goes along
     first: Target
     hops: tuple[Hop, ...]
-    exception_only: str  # verdict of a host rule: only explicitly allowed addresses will do
+    exception_only: str | None  # a host rule's verdict: only explicitly allowed addresses will do
     upgrade: bool = False  # the request asks for a WebSocket
 
 
@@ -115,16 +127,24 @@ class Answer(NamedTuple):
 class Metered(NamedTuple):
     """A request that counts against a rate limit before `then` is carried out."""
 
-    key: str
+    origin: str | None
     then: Plan | Answer | ProxyError
 
 
 class Exceeded(NamedTuple):
     """Why a request that counts is not carried out."""
 
-    text: str = ""  # after the first line of the 429; "" for the sentence of the rate limit
-    remaining: int = 0
-    reset_after: float | None = None  # seconds until more are allowed; None when nobody knows
+    text: str  # the body of the 429
+    fields: Fields = ()  # what it says besides: Retry-After and the like
+
+
+class Fetch(NamedTuple):
+    """A plan about to be carried out for a client."""
+
+    plan: Plan
+    fields: Fields  # the outbound head, complete but for the framing
+    length: Length  # of the body that goes along
+    head: RequestHead  # whom it is for
 
 
 class Deliver(NamedTuple):

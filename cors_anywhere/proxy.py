@@ -9,19 +9,18 @@ from __future__ import annotations
 import logging
 import secrets
 from importlib import resources
+from typing import Any
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress import DirectEgress, OwnAddresses
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.hooks import AskingMeter, CheckRate, ChooseProxy, FirstLook, asynchronous
-from cors_anywhere.limits.memory import Limiter
 from cors_anywhere.limits.meters import CountingMeter
-from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.observe.failures import FailureLog
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.forwarded import TrustedProxies
-from cors_anywhere.rules.policy import Policy
+from cors_anywhere.rules.policy import Choices, Policy
 from cors_anywhere.sides import Meter
 
 LOG = logging.getLogger("cors_anywhere")
@@ -46,12 +45,13 @@ class Proxy:
     ) -> None:
         self.settings = settings
         self.own = OwnAddresses()
-        self.trusted = TrustedProxies(settings.trusted_proxies)
+        self.trusted = TrustedProxies(settings.compiled.trusted_proxies)
+        meter = _meter(settings, check_rate)
         self.policy = Policy(
-            settings,
+            choices(settings),
             help_page=_help_page(settings),
             loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
-            metered=check_rate is not None,
+            metered=meter is not None,
         )
         self.egress = DirectEgress(
             settings,
@@ -63,7 +63,7 @@ class Proxy:
         self.relay = Relay(
             self.policy,
             self.egress,
-            _meter(settings, check_rate),
+            meter,
             first_look=None if first_look is None else asynchronous(first_look),
             on_failure=FailureLog(LOG),
             tunnel_idle=settings.client_idle_timeout,
@@ -77,11 +77,19 @@ class Proxy:
         await self.egress.close()
 
 
+def choices(settings: Settings) -> Choices:
+    """What policy needs of the settings."""
+    compiled = settings.compiled._asdict()
+    plain: dict[str, Any] = {name: getattr(settings, name, None) for name in Choices._fields}
+    plain["some_network_is_allowed"] = bool(settings.allow_networks)
+    return Choices(**plain | {name: compiled[name] for name in plain.keys() & compiled.keys()})
+
+
 def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:
     if check_rate is not None:
-        return AskingMeter(asynchronous(check_rate))
-    if settings.rate_limit is not None:
-        return CountingMeter(Limiter(RateLimit.parse(settings.rate_limit)))
+        return AskingMeter(asynchronous(check_rate), settings.compiled.rate_limit)
+    if settings.compiled.rate_limit is not None:
+        return CountingMeter(settings.compiled.rate_limit)
     return None
 
 

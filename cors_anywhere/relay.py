@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from cors_anywhere.errors import ProxyError, ResponseBodyTooLarge
-from cors_anywhere.messages import Answer, Deliver, Metered, Plan, ReplyHead, RequestHead
+from cors_anywhere.messages import Answer, Deliver, Fetch, Metered, Plan, ReplyHead, RequestHead
 from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sides import Client, Egress, Exchange, Meter
 from cors_anywhere.tunnel import tunnel
@@ -78,16 +78,17 @@ class Relay:
             return decision
         if self._meter is None:
             return _carried_out(decision)
-        exceeded = await self._meter.count(decision.key)
+        exceeded = await self._meter.count(head, decision.origin)
         if exceeded is not None:
-            return self._policy.limited(decision.key, exceeded)
+            return self._policy.limited(exceeded)
         return _carried_out(decision)
 
     async def _fetch(self, client: Client, plan: Plan) -> None:
         body = Upload(client, self._replay_bytes, self._max_body) if plan.with_body else None
         while True:
             length = client.head.length if plan.with_body else 0
-            exchange = await self._egress.open(plan, length)
+            fields = self._policy.outbound(client.head, plan)
+            exchange = await self._egress.open(Fetch(plan, fields, length, client.head))
             sending = None
             try:
                 if body is not None and plan.with_body:

@@ -9,7 +9,15 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.messages import Answer, Deliver, Exceeded, Plan, ReplyHead, RequestHead
+from cors_anywhere.messages import (
+    Answer,
+    Deliver,
+    Exceeded,
+    Fetch,
+    Length,
+    ReplyHead,
+    RequestHead,
+)
 
 
 class Client(Protocol):
@@ -27,7 +35,7 @@ class Client(Protocol):
     def answer(self, answer: Answer) -> None:
         """Sends a complete reply."""
 
-    def begin(self, deliver: Deliver, length: int) -> None:
+    def begin(self, deliver: Deliver, length: Length) -> None:
         """Sends a reply's head; `length` octets follow, 0 for none, or CHUNKED."""
 
     def send(self, chunk: bytes) -> Awaitable[None]:
@@ -62,12 +70,12 @@ class Exchange(Protocol):
 class Egress(Protocol):
     """The way to targets."""
 
-    async def open(self, plan: Plan, length: int) -> Exchange:
-        """Connects if need be and sends the head; `length` is the body's."""
+    async def open(self, fetch: Fetch) -> Exchange:
+        """Connects if need be and sends the head. Raises ProxyError."""
 
 
 class Meter(Protocol):
     """Counts requests."""
 
-    async def count(self, key: str) -> Exceeded | None:
+    async def count(self, head: RequestHead, origin: str | None) -> Exceeded | None:
         """Counts one; None when it is allowed."""

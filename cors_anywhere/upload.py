@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 
 from cors_anywhere.errors import BodyTooLarge, ProxyError
-from cors_anywhere.messages import CHUNKED
 from cors_anywhere.sides import Client, Exchange
 
 
@@ -61,5 +60,5 @@ class Upload:
         length = self._client.head.length
         if self._kept is None or sending is None or self._ended:
             return
-        if length == CHUNKED or length <= self._replay_bytes:
+        if not isinstance(length, int) or length <= self._replay_bytes:
             await sending

@@ -26,11 +26,14 @@ from cors_anywhere.messages import (
     Answer,
     Deliver,
     Exceeded,
+    Fetch,
     Fields,
+    Length,
     Plan,
     ReplyHead,
     RequestHead,
 )
+from cors_anywhere.proxy import choices
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.policy import Policy
 from tests.support.loopback import in_loop
@@ -48,7 +51,7 @@ class Client:
         method: str = "GET",
         path: str = "/http://a.example.com/",
         fields: Fields = (),
-        length: int | None = None,
+        length: Length | None = None,
         hangs: bool = False,
     ) -> None:
         size = sum(map(len, body or ()))
@@ -73,7 +76,7 @@ class Client:
         self.answered = answer
         self.events.append(f"answer {answer.status}")
 
-    def begin(self, deliver: Deliver, length: int) -> None:
+    def begin(self, deliver: Deliver, length: Length) -> None:
         self.begun = True
         self.delivered = deliver
         self.events.append(f"begin {deliver.status} {length}")
@@ -111,9 +114,9 @@ class Exchange:
         self.released = 0
         self.plan: Plan | None = None
 
-    def open(self, plan: Plan, length: int) -> None:
-        self.plan = plan
-        if length == 0 or self._answers_first:
+    def open(self, fetch: Fetch) -> None:
+        self.plan = fetch.plan
+        if fetch.length == 0 or self._answers_first:
             self._complete.set()
 
     async def send(self, chunk: bytes) -> None:
@@ -155,11 +158,11 @@ class Egress:
     def __init__(self, *exchanges: Exchange | Exception) -> None:
         self._left = list(exchanges)
 
-    async def open(self, plan: Plan, length: int) -> Exchange:
+    async def open(self, fetch: Fetch) -> Exchange:
         exchange = self._left.pop(0)
         if isinstance(exchange, Exception):
             raise exchange
-        exchange.open(plan, length)
+        exchange.open(fetch)
         return exchange
 
 
@@ -168,14 +171,14 @@ class Meter:
 
     def __init__(self, refused: str) -> None:
         self._refused = refused
-        self.counted: list[str] = []
+        self.counted: list[str | None] = []
 
-    async def count(self, key: str) -> Exceeded | None:
-        self.counted.append(key)
-        return Exceeded("Enough.") if key == self._refused else None
+    async def count(self, head: RequestHead, origin: str | None) -> Exceeded | None:
+        self.counted.append(origin)
+        return Exceeded("Enough.") if origin == self._refused else None
 
 
-def ok(length: int = 0, status: int = 200, *fields: tuple[str, str]) -> ReplyHead:
+def ok(length: Length = 0, status: int = 200, *fields: tuple[str, str]) -> ReplyHead:
     return ReplyHead(status, "", fields, length)
 
 
@@ -186,7 +189,9 @@ def moved(status: int) -> ReplyHead:
 async def serve(
     client: Client, *exchanges: Exchange | Exception, metered: bool = False, **options: Any
 ) -> None:
-    policy = Policy(Settings(), help_page=("text/plain", "?"), loop_token="us", metered=metered)
+    policy = Policy(
+        choices(Settings()), help_page=("text/plain", "?"), loop_token="us", metered=metered
+    )
     await Relay(policy, Egress(*exchanges), **options).serve(client)
     assert all(one.released == 1 for one in exchanges if isinstance(one, Exchange) and one.plan)
 

@@ -1,4 +1,5 @@
-"""Checks of single settings: each raises ValueError with the mistake and its fix.
+"""Single settings, read: each parser returns the value that is worked with, or raises ValueError
+with the mistake and its fix.
 
 Owns: what a valid value of each setting is, in two tables: of settings, and of lists' items.
 Must not know: how settings belong together (settings.py), or where a value came from (cli.py).
@@ -12,11 +13,13 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
-from cors_anywhere.rules.outbound import parse_proxy
+from cors_anywhere.rules.outbound import OutboundProxy, parse_proxy
 from cors_anywhere.rules.target_pattern import TargetPattern
 
-Check = Callable[[Any], object]
+Check = Callable[[Any], Any]
+"""From a setting as it was given to the value that the rules and the wire work with."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a field value
@@ -35,19 +38,19 @@ _OURS: Final = frozenset(
 _WEEK: Final = 7 * 86400.0
 
 
-def texts(check: Check, value: object) -> Iterator[str]:
-    try:
-        check(value)
-    except ValueError as error:
-        yield str(error)
-
-
-def list_texts(check: Check, values: object) -> Iterator[str]:
+def read_list(check: Check, values: object, mistakes: list[str]) -> tuple[Any, ...]:
+    """The items of a list, read; the texts of those that cannot be go to `mistakes`."""
     if not isinstance(values, tuple | list):
-        yield f"{values!r} is not a tuple: write ({values!r},)"
-        return
-    for value in values:
-        yield from texts(check, value)
+        mistakes.append(f"{values!r} is not a tuple: write ({values!r},)")
+        return ()
+    return tuple(item for value in values for item in _read(check, value, mistakes))
+
+
+def _read(check: Check, value: object, mistakes: list[str]) -> Iterator[Any]:
+    try:
+        yield check(value)
+    except ValueError as error:
+        mistakes.append(str(error))
 
 
 def _text(value: object) -> str:
@@ -56,27 +59,30 @@ def _text(value: object) -> str:
     return value
 
 
-def _flag(value: object) -> None:
+def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither True nor False")
+    return value
 
 
 def _integer(low: int, high: int) -> Check:
-    def check(value: object) -> None:
+    def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValueError(f"{value!r} is not a whole number")
         if not low <= value <= high:
             raise ValueError(f"{value} is out of range: give {low} to {high}")
+        return value
 
     return check
 
 
 def _seconds(low: float) -> Check:
-    def check(value: object) -> None:
+    def check(value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ValueError(f"{value!r} is not a number of seconds")
         if not low <= value <= _WEEK:  # false for NaN too
             raise ValueError(f"{value:g} is out of range: give {low:g} to {_WEEK:.0f} seconds")
+        return value
 
     return check
 
@@ -85,7 +91,7 @@ def _optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
-def _host(value: object) -> None:
+def _host(value: object) -> str:
     text = _text(value)
     if text.startswith("[") and text.endswith("]"):
         raise ValueError(f'"{text}" has brackets: write "{text[1:-1]}"')
@@ -96,12 +102,13 @@ def _host(value: object) -> None:
         )
     if re.fullmatch(r"[^:]+:[0-9]+", text):
         raise ValueError(f'"{text}" has a port: give the host alone, and the port by itself')
+    return text
 
 
-def _base_path(value: object) -> None:
+def _base_path(value: object) -> str:
     text = _text(value)
     if _BASE_PATH.fullmatch(text):
-        return
+        return text
     fixed = "/" + text.strip("/")
     fix = f'write "{fixed}"' if _BASE_PATH.fullmatch(fixed) else 'write one like "/proxy"'
     if fixed == "/":
@@ -109,7 +116,7 @@ def _base_path(value: object) -> None:
     raise ValueError(f'"{text}" is no base path (a slash at the beginning, none at the end): {fix}')
 
 
-def _network(value: object) -> None:
+def _network(value: object) -> Network:
     text = _text(value)
     try:
         loose = ip_network(text, strict=False)
@@ -124,6 +131,7 @@ def _network(value: object) -> None:
             f'"{text}" has bits set beyond its prefix: write {loose} for the network,'
             f" {alone} for the address"
         )
+    return loose
 
 
 def _token(value: object) -> str:
@@ -133,12 +141,13 @@ def _token(value: object) -> str:
     return text
 
 
-def _field_name(value: object) -> None:
-    if _token(value).lower() in _OURS:
+def _field_name(value: object) -> str:
+    if (name := _token(value)).lower() in _OURS:
         raise ValueError(f'"{value}" is a header that the proxy itself answers for: leave it out')
+    return name
 
 
-def _field(value: object) -> None:
+def _field(value: object) -> tuple[str, str]:
     """A header to set. Its value is never repeated: it may be a secret."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ValueError("a header to set is a pair of a name and a value")
@@ -148,29 +157,33 @@ def _field(value: object) -> None:
         raise ValueError(f'the value of "{name}" has a control character: remove it')
     if any(character > "\xff" for character in text):
         raise ValueError(f'the value of "{name}" has characters beyond ISO-8859-1: encode them')
+    return name, text
 
 
-def _media_type(value: object) -> None:
-    if not _MEDIA_TYPE.fullmatch(_text(value)):
+def _media_type(value: object) -> str:
+    text = _text(value)
+    if not _MEDIA_TYPE.fullmatch(text):
         raise ValueError(f"{value!r} is no media type: write one like text/html")
+    return text
 
 
-def _rate(value: object) -> None:
-    RateLimit.parse(_text(value))
+def _rate(value: object) -> RateLimit:
+    return RateLimit.parse(_text(value))
 
 
-def proxy(value: object) -> None:
-    if text := _text(value):
-        parse_proxy(text)
+def proxy(value: object) -> OutboundProxy | None:
+    """The operator's own HTTP proxy; empty text is none."""
+    text = _text(value)
+    return parse_proxy(text) if text else None
 
 
 def _quoting(parse: Callable[[str], object]) -> Check:
     """A check of one pattern in a list, whose texts say which one they are about."""
 
-    def check(value: object) -> None:
+    def check(value: object) -> object:
         text = _text(value)
         try:
-            parse(text)
+            return parse(text)
         except ValueError as error:
             said = str(error)
             raise ValueError(said if text and text in said else f'"{text}": {said}') from error

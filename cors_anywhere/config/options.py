@@ -105,7 +105,9 @@ class Option(NamedTuple):
         )
 
 
-DEFAULTS: Final[dict[str, Any]] = {item.name: item.default for item in fields(Settings)}
+DEFAULTS: Final[dict[str, Any]] = {
+    item.name: item.default for item in fields(Settings) if item.init
+}
 
 GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "Listening": (

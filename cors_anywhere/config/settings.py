@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cors_anywhere.config.checks import CHECKS, LIST_CHECKS, list_texts, proxy, texts
+from cors_anywhere.config.checks import CHECKS, LIST_CHECKS, proxy, read_list
+from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
+from cors_anywhere.rules.target_pattern import TargetPattern
 
 
 class Problem(NamedTuple):
@@ -28,6 +32,20 @@ class SettingsError(ValueError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(f"{setting}: {text}" for setting, text in problems))
         self.problems = problems
+
+
+class Compiled(NamedTuple):
+    """The settings that have a grammar of their own, each parsed once for the rules."""
+
+    allow_origins: tuple[OriginPattern, ...]
+    deny_origins: tuple[OriginPattern, ...]
+    allow_targets: tuple[TargetPattern, ...]
+    deny_targets: tuple[TargetPattern, ...]
+    allow_networks: tuple[Network, ...]
+    deny_networks: tuple[Network, ...]
+    trusted_proxies: tuple[Network, ...]
+    rate_limit: RateLimit | None
+    outbound_proxies: OutboundProxies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,28 +104,49 @@ class Settings:
     all_proxy: str | None = field(default=None, repr=False)
     no_proxy: str = ""
 
+    compiled: Compiled = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
-        problems = tuple(self._problems())
+        problems: list[Problem] = []
+        read = self._read(problems)
+        problems += _contradictions(self)
         if problems:
-            raise SettingsError(problems)
+            raise SettingsError(tuple(problems))
         for name in LIST_CHECKS:
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "compiled", _compile(self, read))
 
-    def _problems(self) -> Iterator[Problem]:
+    def _read(self, problems: list[Problem]) -> dict[str, Any]:
+        """Every setting as the value that is worked with; what cannot be read is a problem."""
+        read: dict[str, Any] = {}
         for name, check in CHECKS.items():
-            for text in texts(check, getattr(self, name)):
-                yield Problem(name, text)
+            try:
+                read[name] = check(getattr(self, name))
+            except ValueError as error:
+                problems.append(Problem(name, str(error)))
         for name, check in LIST_CHECKS.items():
-            for text in list_texts(check, getattr(self, name)):
-                yield Problem(name, text)
-        if self.tls_key is None and self.tls_cert is not None:
-            yield Problem("tls_key", "is missing: a certificate needs its private key, give both")
-        if self.tls_cert is None and self.tls_key is not None:
-            yield Problem("tls_cert", "is missing: a private key needs its certificate, give both")
-        if self.all_proxy and not (self.http_proxy and self.https_proxy):  # else it is not used
-            for text in texts(proxy, self.all_proxy):
-                yield Problem("all_proxy", text)
+            mistakes: list[str] = []
+            read[name] = read_list(check, getattr(self, name), mistakes)
+            problems += [Problem(name, text) for text in mistakes]
+        return read
 
-    def outbound_proxies(self) -> OutboundProxies:
-        """The operator's own HTTP proxies, ready to be chosen from."""
-        return OutboundProxies(self.http_proxy, self.https_proxy, self.all_proxy, self.no_proxy)
+
+def _contradictions(settings: Settings) -> Iterator[Problem]:
+    """What is wrong with settings that belong together."""
+    if settings.tls_key is None and settings.tls_cert is not None:
+        yield Problem("tls_key", "is missing: a certificate needs its private key, give both")
+    if settings.tls_cert is None and settings.tls_key is not None:
+        yield Problem("tls_cert", "is missing: a private key needs its certificate, give both")
+    if settings.all_proxy and not (settings.http_proxy and settings.https_proxy):  # else not used
+        try:
+            proxy(settings.all_proxy)
+        except ValueError as error:
+            yield Problem("all_proxy", str(error))
+
+
+def _compile(settings: Settings, read: dict[str, Any]) -> Compiled:
+    proxies = OutboundProxies(
+        settings.http_proxy, settings.https_proxy, settings.all_proxy, settings.no_proxy
+    )
+    named = {name: read[name] for name in Compiled._fields if name in read}
+    return Compiled(outbound_proxies=proxies, **named)

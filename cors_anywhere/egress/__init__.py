@@ -16,11 +16,10 @@ from cors_anywhere.egress.own import OwnAddresses
 from cors_anywhere.egress.pool import TOTAL, Pool
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
 from cors_anywhere.errors import ConnectionTerminated
-from cors_anywhere.http1.client import Limits, TargetConnection
-from cors_anywhere.messages import CHUNKED, Fields, Plan, ReplyHead, Target
+from cors_anywhere.http1.client import TargetConnection, TargetLimits
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fetch, Fields, Plan, ReplyHead, Target
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.outbound import OutboundProxy
-from cors_anywhere.rules.policy import networks
 
 __all__ = ["DirectEgress", "OwnAddresses"]
 
@@ -28,7 +27,7 @@ _IDEMPOTENT = frozenset(  # RFC 9110 section 9.2.2, and the safe methods of WebD
     ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH")
 )
 
-ChooseProxy = Callable[[Target], Awaitable[OutboundProxy | None]]
+Chooser = Callable[[Target], Awaitable[OutboundProxy | None]]
 
 
 class DirectEgress:
@@ -44,27 +43,29 @@ class DirectEgress:
         *,
         own: OwnAddresses | None = None,
         resolver: Resolver | None = None,
-        choose_proxy: ChooseProxy | None = None,
+        choose_proxy: Chooser | None = None,
         max_idle: int = TOTAL,
     ) -> None:
+        compiled = settings.compiled
         self._resolver = resolver or CachingResolver(timeout=settings.connect_timeout)
-        self._proxies = settings.outbound_proxies()
+        self._proxies = compiled.outbound_proxies
         self._choose_proxy = choose_proxy
         self._pool = Pool(total=max_idle)
         self.own = own or OwnAddresses()
         self._connector = Connector(
-            guard=Guard(
-                networks(settings.allow_networks), networks(settings.deny_networks), settings.nat64
-            ),
+            guard=Guard(compiled.allow_networks, compiled.deny_networks, settings.nat64),
             resolver=self._resolver,
             tls=tls_context(settings),
             is_own=self.own.has,
-            limits=Limits(settings.max_header_bytes, settings.head_timeout, settings.idle_timeout),
+            limits=TargetLimits(
+                settings.max_header_bytes, settings.head_timeout, settings.idle_timeout
+            ),
             timeout=settings.connect_timeout,
         )
 
-    async def open(self, plan: Plan, length: int) -> PooledExchange:
-        """Sends the head of the plan's request; `length` is its body's. Raises ProxyError."""
+    async def open(self, fetch: Fetch) -> PooledExchange:
+        """Sends the head of a request. Raises ProxyError."""
+        plan = fetch.plan
         target = plan.target
         if self._choose_proxy is not None:
             proxy = await self._choose_proxy(target)
@@ -74,7 +75,7 @@ class DirectEgress:
         connection = self._pool.take(key)
         if connection is None:
             connection = await self._connector.connect(plan, proxy)
-        exchange = PooledExchange(self, key, plan, proxy, length, connection)
+        exchange = PooledExchange(self, key, fetch, proxy, connection)
         try:
             exchange.send_head()
         except BaseException:  # nobody else knows of the connection yet
@@ -107,16 +108,16 @@ class PooledExchange:
         self,
         egress: DirectEgress,
         key: Hashable,
-        plan: Plan,
+        fetch: Fetch,
         proxy: OutboundProxy | None,
-        length: int,
         connection: TargetConnection,
     ) -> None:
         self._egress = egress
         self._key = key
-        self._plan = plan
+        self._fetch = fetch
+        self._plan = fetch.plan
         self._proxy = proxy
-        self._length = length
+        self._length = fetch.length
         self._released = False
         self._use(connection)
 
@@ -130,7 +131,7 @@ class PooledExchange:
     def send_head(self) -> None:
         """Begins."""
         plan = self._plan
-        path, fields = plan.target.path, plan.fields
+        path, fields = plan.target.path, self._fetch.fields
         if self._proxy is not None and plan.target.scheme == "http":
             path, fields = plan.target.url, _with_authorization(fields, self._proxy)
         self._connection.send_head(plan.method, path, fields, self._length, upgrade=plan.upgrade)
@@ -146,7 +147,8 @@ class PooledExchange:
             self.send_head()
             head = await self._connection.reply()
         length = head.length if self._plan.method != "HEAD" else 0
-        return ReplyHead(head.status, head.reason, head.fields, max(length, CHUNKED))
+        length = CHUNKED if length is UNTIL_CLOSE else length
+        return ReplyHead(head.status, head.reason, head.fields, length)
 
     def _may_retry(self) -> bool:
         connection = self._connection

@@ -29,7 +29,7 @@ from cors_anywhere.errors import (
     Unavailable,
     Unroutable,
 )
-from cors_anywhere.http1.client import Limits, TargetConnection
+from cors_anywhere.http1.client import TargetConnection, TargetLimits
 from cors_anywhere.messages import Plan, Target
 from cors_anywhere.rules.addresses import Guard, Verdict
 from cors_anywhere.rules.outbound import OutboundProxy
@@ -48,7 +48,7 @@ class Connector:
         resolver: Resolver,
         tls: ssl.SSLContext,
         is_own: Callable[[str, int], bool],
-        limits: Limits,
+        limits: TargetLimits,
         timeout: float,
     ) -> None:
         self._guard = guard
@@ -144,7 +144,7 @@ def _prohibited(target: Target, address: str, verdict: Verdict) -> ProhibitedTar
     return ProhibitedTarget(
         f"The proxy does not connect to {target.host}: it {points} a forbidden address"
         f" ({verdict.name}).",
-        verdict=verdict.name,
+        rule=verdict.name,
         hint=hint,
         log_detail=f"{target.host} is {address}: {verdict.name}{log_hint}",
     )

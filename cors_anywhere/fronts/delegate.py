@@ -22,10 +22,10 @@ from cors_anywhere.fronts.detached import DetachedConnection
 from cors_anywhere.fronts.fields import WireHeaders, pairs_of
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook
 from cors_anywhere.http1.output import reset_socket
-from cors_anywhere.messages import CHUNKED, Answer, Deliver, Fields, RequestHead
+from cors_anywhere.messages import CHUNKED, Answer, Deliver, Fields, Length, RequestHead
 from cors_anywhere.proxy import Proxy
 
-QUEUE_BYTES = 65536
+UPLOAD_QUEUE_BYTES = 65536
 """Of a request's body that may wait for the target before the client is read no further."""
 
 
@@ -78,7 +78,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         if self._trusted:
             peer, scheme = self._trusted.believe(peer, scheme, fields)
         return RequestHead(
-            line.method, line.path, fields, _announced_length(fields), peer, scheme, port, base
+            line.method, line.path, fields, _body_length(fields), peer, scheme, port, base
         )
 
     def listens_at(self, stream: IOStream) -> None:
@@ -138,7 +138,7 @@ class ConnectionClient:
         self._chunks.append(chunk)
         self._size += len(chunk)
         self._wake()
-        if self._size <= QUEUE_BYTES or self._task is None or self._task.done():
+        if self._size <= UPLOAD_QUEUE_BYTES or self._task is None or self._task.done():
             return None
         self._room = asyncio.get_running_loop().create_future()
         return self._room
@@ -181,11 +181,11 @@ class ConnectionClient:
         self._write_head(answer.status, answer.reason, fields, body)
         self.finish()
 
-    def begin(self, deliver: Deliver, length: int) -> None:
+    def begin(self, deliver: Deliver, length: Length) -> None:
         """Sends a reply's head; `length` octets follow, or CHUNKED."""
         fields = deliver.fields
         bodiless = self.head.method == "HEAD" or deliver.status in (101, 204, 304)
-        if length != CHUNKED and not bodiless:
+        if length is not CHUNKED and not bodiless:
             fields = [*fields, ("content-length", str(length))]
         self._write_head(deliver.status, deliver.reason, fields, None)
         if deliver.status == 101:
@@ -251,7 +251,7 @@ class _Message(httputil.HTTPMessageDelegate):
         self._client.gone()
 
 
-def _announced_length(fields: Fields) -> int:
+def _body_length(fields: Fields) -> Length:
     """The body's length by a head that a server has accepted."""
     for name, value in fields:
         size = len(name)

@@ -11,8 +11,7 @@ from typing import Protocol
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
 from cors_anywhere.errors import BadRequest, ProxyError, TransferCodingError
-from cors_anywhere.http1.head import UNTIL_CLOSE
-from cors_anywhere.messages import CHUNKED
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Length
 
 FRAMING_PER_OCTET = 16
 """Octets of chunked framing that nobody counts for each octet of content: the smallest chunks need
@@ -164,15 +163,18 @@ class ChunkedBody:
             raise self._error(f"{self._error.sentence} ({error})", log_detail=str(error)) from error
 
 
-def request_body(length: int, max_overhead: int) -> Body:
+def request_body(length: Length, max_overhead: int) -> Body:
     """The reader for a client's body, by `ClientHead.length`."""
-    if length == CHUNKED:
+    if length is CHUNKED:
         return ChunkedBody(HttpRequestParser, BadRequest, max_overhead)
+    assert isinstance(length, int)  # a request never lasts until the close
     return LengthBody(length)
 
 
-def reply_body(length: int, max_overhead: int) -> Body:
+def reply_body(length: Length, max_overhead: int) -> Body:
     """The reader for a target's body, by `TargetHead.length`."""
-    if length == CHUNKED:
+    if length is CHUNKED:
         return ChunkedBody(HttpResponseParser, TransferCodingError, max_overhead)
-    return CloseBody() if length == UNTIL_CLOSE else LengthBody(length)
+    if length is UNTIL_CLOSE:
+        return CloseBody()
+    return LengthBody(length)

@@ -24,11 +24,11 @@ from cors_anywhere.errors import (
 )
 from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.deadline import Deadline
-from cors_anywhere.http1.head import UNTIL_CLOSE, TargetHead, find_reply_end, parse_reply, serialise
+from cors_anywhere.http1.head import TargetHead, find_reply_end, parse_reply, serialise
 from cors_anywhere.http1.output import Output
-from cors_anywhere.messages import CHUNKED, Fields
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
 
-QUEUE_BYTES = 65536
+REPLY_QUEUE_BYTES = 65536
 """Content that may wait for the client before the target is read no further."""
 
 MAX_INTERIM = 64
@@ -40,7 +40,7 @@ LAST_FRAME_SECONDS = 0.5
 _NO_BODY = LengthBody(0)
 
 
-class Limits(NamedTuple):
+class TargetLimits(NamedTuple):
     """What a target may take, in octets and seconds."""
 
     header_bytes: int = 32768
@@ -51,7 +51,7 @@ class Limits(NamedTuple):
 class TargetConnection(asyncio.Protocol):
     """One connection to a target. `exchange()` begins; `read()` to b"" ends an exchange."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: TargetLimits) -> None:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, self._expired)
@@ -127,7 +127,7 @@ class TargetConnection(asyncio.Protocol):
     # --- the request --------------------------------------------------------------------------
 
     def send_head(
-        self, method: str, path: str, fields: Fields, length: int, *, upgrade: bool = False
+        self, method: str, path: str, fields: Fields, length: Length, *, upgrade: bool = False
     ) -> None:
         """Begins an exchange. `length` is the body's: octets, 0 for none, or CHUNKED. `upgrade`
         says that the fields ask for another protocol: only then may the reply be a 101."""
@@ -135,11 +135,11 @@ class TargetConnection(asyncio.Protocol):
         self._method = method
         self._head = None
         self._interim = 0
-        self._chunked = length == CHUNKED
+        self._chunked = length is CHUNKED
         self.answered = False
         self.on_idle_end = None
         self.exchanges += 1
-        if length == CHUNKED:
+        if length is CHUNKED:
             fields = [*fields, ("transfer-encoding", "chunked")]
         elif length or method not in _BODILESS:
             fields = [*fields, ("content-length", str(length))]
@@ -305,7 +305,7 @@ class TargetConnection(asyncio.Protocol):
         if body.done:
             self._keep_alive = self._keep_alive and body.rest == b""
             self._deadline.clear()
-        elif self._queued > QUEUE_BYTES:
+        elif self._queued > REPLY_QUEUE_BYTES:
             self._reading_paused = True
             self._deadline.clear()
             self.transport.pause_reading()

@@ -33,10 +33,7 @@ from cors_anywhere.errors import (
     UrlTooLong,
     VersionNotSupported,
 )
-from cors_anywhere.messages import CHUNKED, Fields
-
-UNTIL_CLOSE = -2
-"""The length of a reply whose end is the end of its connection (RFC 9112 section 6.3, item 8)."""
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
 
 
 class ClientHead(NamedTuple):
@@ -46,7 +43,7 @@ class ClientHead(NamedTuple):
     path: str  # origin-form; "*" of OPTIONS only, an authority of CONNECT only
     version: str  # "HTTP/1.1" or "HTTP/1.0"
     fields: Fields
-    length: int  # octets, 0 without a body, or CHUNKED
+    length: Length
     keep_alive: bool
     expects_continue: bool
 
@@ -57,7 +54,7 @@ class TargetHead(NamedTuple):
     status: int
     reason: str
     fields: Fields
-    length: int  # octets, 0 without a body, CHUNKED or UNTIL_CLOSE
+    length: Length
     keep_alive: bool
     upgrades: bool
 
@@ -215,8 +212,8 @@ def _split(block: bytes, start: int) -> tuple[Fields, dict[str, list[str]]]:
     return ([] if fields == [("", "")] else fields), special
 
 
-def _request_framing(special: dict[str, list[str]], version11: bool) -> tuple[int, bool, bool]:
-    length = 0
+def _request_framing(special: dict[str, list[str]], version11: bool) -> tuple[Length, bool, bool]:
+    length: Length = 0
     if lengths := special.get("content-length"):
         length = _single_length(lengths, BadRequest)
     if codings := special.get("transfer-encoding"):
@@ -231,7 +228,7 @@ def _request_framing(special: dict[str, list[str]], version11: bool) -> tuple[in
 
 def _reply_framing(
     special: dict[str, list[str]], status: int, version11: bool
-) -> tuple[int, bool, bool]:
+) -> tuple[Length, bool, bool]:
     keep_alive = _keep_alive(special, version11)
     upgrades = status == 101 and "upgrade" in special
     if status < 200 or status in (204, 304):

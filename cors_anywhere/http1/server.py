@@ -48,7 +48,7 @@ BODY_OCTETS_PER_SECOND = 1024
 _NO_BODY = LengthBody(0)
 
 
-class Limits(NamedTuple):
+class ClientLimits(NamedTuple):
     """What a client may take, in octets and seconds."""
 
     header_bytes: int = 32768
@@ -86,7 +86,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self,
         root: httputil.HTTPServerConnectionDelegate,
         refusal: Callable[[ProxyError], Answer],
-        limits: Limits,
+        limits: ClientLimits,
         registry: Registry,
     ) -> None:
         self._root = root

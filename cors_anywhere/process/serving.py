@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.fronts.delegate import CorsProxy
-from cors_anywhere.http1.server import Limits, ServerConnection
+from cors_anywhere.http1.server import ClientLimits, ServerConnection
 from cors_anywhere.process.accepting import Acceptor, connection_limit, idle_limit
 
 LOG = logging.getLogger("cors_anywhere")
@@ -100,7 +100,7 @@ class Server:
     def __init__(self, proxy: CorsProxy) -> None:
         settings = proxy.settings
         self._proxy = proxy
-        self._limits = Limits(
+        self._limits = ClientLimits(
             settings.max_header_bytes,
             settings.max_url_bytes,
             settings.client_header_timeout,

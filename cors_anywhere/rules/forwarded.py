@@ -6,18 +6,18 @@ by them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
 from cors_anywhere.messages import Fields
-from cors_anywhere.rules.policy import networks
+from cors_anywhere.rules.addresses import Network
 
 
 class TrustedProxies:
     """The front servers whose `X-Forwarded-*` are believed."""
 
-    def __init__(self, trusted: tuple[str, ...]) -> None:
-        nets = networks(trusted)
+    def __init__(self, nets: Sequence[Network]) -> None:
 
         @lru_cache(1024)
         def is_trusted(address: str) -> bool:

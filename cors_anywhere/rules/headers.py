@@ -260,7 +260,7 @@ def inbound(
     if location is not None:
         fields.append(("location", location))
         names.append("location")
-    if keep_length and (length := _announced_length(gathered)):
+    if keep_length and (length := _single_length(gathered)):
         fields.append(("content-length", length))
     fields += (("x-request-url", first_url), ("x-final-url", final_url))
     for number, hop in enumerate(hops, 1):
@@ -274,7 +274,7 @@ def clean_reason(reason: str) -> str:
     return reason if reason.isprintable() else reason.translate(_CONTROLS)
 
 
-def _announced_length(gathered: Mapping[str, Sequence[str]]) -> str | None:
+def _single_length(gathered: Mapping[str, Sequence[str]]) -> str | None:
     """The one length a bodiless reply announces; None when it is absent, doubtful or overridden."""
     if "transfer-encoding" in gathered:  # RFC 9112 section 6.3: it overrides the length
         return None

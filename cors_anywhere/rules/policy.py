@@ -1,4 +1,4 @@
-"""What is allowed, and what becomes of it: Settings compiled once, then two questions.
+"""What is allowed, and what becomes of it: choices compiled once, then two questions.
 
 Owns: the order of the checks and the replies that the proxy makes itself. `admit` asks whether and
 how a request goes out, `after` asks what a target's reply leads to. Must not know: sockets,
@@ -7,11 +7,9 @@ clocks, counting, or how anything is sent: every answer is a value.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from cors_anywhere.config.settings import Settings
 from cors_anywhere.errors import (
     BodyTooLarge,
     HeaderRequired,
@@ -26,7 +24,6 @@ from cors_anywhere.errors import (
     TooManyRequests,
     UpgradeFailed,
 )
-from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.messages import (
     Answer,
     Deliver,
@@ -34,6 +31,7 @@ from cors_anywhere.messages import (
     Fields,
     Follow,
     Hop,
+    Length,
     Metered,
     Plan,
     ReplyHead,
@@ -64,19 +62,39 @@ _HOST_RULES = {
 }
 
 
+class Choices(NamedTuple):
+    """What the operator chose, compiled."""
+
+    base_path: str
+    allow_origins: tuple[OriginPattern, ...]
+    deny_origins: tuple[OriginPattern, ...]
+    require_headers: tuple[str, ...]
+    allow_targets: tuple[TargetPattern, ...]
+    deny_targets: tuple[TargetPattern, ...]
+    some_network_is_allowed: bool
+    remove_headers: tuple[str, ...]
+    set_headers: tuple[tuple[str, str], ...]
+    forwarded_headers: bool
+    cors_max_age: int  # seconds; 0: not sent
+    redirect_same_origin: bool
+    max_redirects: int
+    max_body_bytes: int | None
+    max_response_bytes: int | None
+
+
 class Policy:
     """The decisions of one proxy. `help_page` is its type and text; `loop_token` names the
     instance in `CDN-Loop`. `metered` says that requests count even without a rate limit."""
 
     def __init__(
         self,
-        settings: Settings,
+        choices: Choices,
         *,
         help_page: tuple[str, str],
         loop_token: str,
         metered: bool = False,
     ) -> None:
-        self._settings = settings
+        self._choices = choices
         self._token = loop_token
         self._help = Answer(
             200,
@@ -84,18 +102,17 @@ class Policy:
             _own([("content-type", f"{help_page[0]}; charset=utf-8")]),
             help_page[1].encode(),
         )
-        self._allow = OriginSet(map(OriginPattern.parse, settings.allow_origins))
-        self._deny = OriginSet(map(OriginPattern.parse, settings.deny_origins))
+        self._allow = OriginSet(choices.allow_origins)
+        self._deny = OriginSet(choices.deny_origins)
         self._by_origin = bool(self._allow or self._deny)
-        self._required = tuple(name.lower() for name in settings.require_headers)
-        self._allow_targets = tuple(map(TargetPattern.parse, settings.allow_targets))
-        self._deny_targets = tuple(map(TargetPattern.parse, settings.deny_targets))
-        self._rate = RateLimit.parse(settings.rate_limit) if settings.rate_limit else None
-        self._metered = metered or self._rate is not None
+        self._required = tuple(name.lower() for name in choices.require_headers)
+        self._allow_targets = choices.allow_targets
+        self._deny_targets = choices.deny_targets
+        self._metered = metered
         self._outbound = rewrite.Outbound(
-            remove=settings.remove_headers,
-            set_fields=settings.set_headers,
-            forwarded=settings.forwarded_headers,
+            remove=choices.remove_headers,
+            set_fields=choices.set_headers,
+            forwarded=choices.forwarded_headers,
             loop_token=loop_token,
         )
 
@@ -122,15 +139,15 @@ class Policy:
         if "cdn-loop" in index and rewrite.passed_through(head, self._token):
             raise LoopDetected
         self._check_asker(index, origin or "")
-        if not self._metered or (self._rate is not None and self._rate.exempts(origin or "")):
+        if not self._metered:
             return self._plan_first(head, target, origin, upgrade)
         try:
-            return Metered(origin or "", self._plan_first(head, target, origin, upgrade))
+            return Metered(origin, self._plan_first(head, target, origin, upgrade))
         except ProxyError as error:
-            return Metered(origin or "", error)
+            return Metered(origin, error)
 
     def _under_base(self, head: RequestHead) -> str:
-        base = head.base or self._settings.base_path
+        base = head.base or self._choices.base_path
         if (
             base
             and head.path.startswith(base)
@@ -143,7 +160,7 @@ class Policy:
         fields = cors.preflight_fields(
             index.get("access-control-request-method"),
             index.get("access-control-request-headers"),
-            max_age=self._settings.cors_max_age,
+            max_age=self._choices.cors_max_age,
             allow=index.get("origin", "") not in self._deny,
         )
         return Answer(200, "OK", self._varying(fields), b"")
@@ -167,10 +184,10 @@ class Policy:
     def _plan_first(
         self, head: RequestHead, target: Target, origin: str | None, upgrade: bool
     ) -> Plan | Answer:
-        if self._settings.redirect_same_origin and origin == target.origin:
+        if self._choices.redirect_same_origin and origin == target.origin:
             return _same_origin(target)
-        limit = self._settings.max_body_bytes
-        if limit is not None and head.length > limit:
+        limit = self._choices.max_body_bytes
+        if limit is not None and _exceeds(head.length, limit):
             raise BodyTooLarge
         exception_only = self._check_target(target)
         fields = self._outbound.first(head, target)
@@ -179,25 +196,29 @@ class Policy:
             fields += _HANDSHAKE
         return Plan(target, head.method, fields, with_body, target, (), exception_only, upgrade)
 
-    def _check_target(self, target: Target) -> str:
+    def _check_target(self, target: Target) -> str | None:
         """The host rules, and the operator's. A verdict means that only an explicitly allowed
-        network will do; "" means that any public address will."""
+        network will do; None means that any public address will."""
         for pattern in self._deny_targets:
             if pattern.matches(target):
                 raise Refused("The operator of this proxy does not allow this target.")
         rule = host_rule(target)
         if not self._allow_targets and not rule:
-            return ""
+            return None
         matching = [pattern for pattern in self._allow_targets if pattern.matches(target)]
         if self._allow_targets and not matching:
             raise Refused("The operator of this proxy allows other targets only.")
         if rule == "bad-port":
             matching = [pattern for pattern in matching if pattern.port is not None]
         if not rule or matching:
-            return ""
-        if not self._settings.allow_networks:
+            return None
+        if not self._choices.some_network_is_allowed:
             raise refused_by_host_rule(target, rule)
         return rule
+
+    def outbound(self, head: RequestHead, plan: Plan) -> Fields:
+        """The head that is sent to the plan's target, complete but for the framing."""
+        return plan.fields
 
     # --- the second question ------------------------------------------------------------------
 
@@ -208,8 +229,8 @@ class Policy:
         sent once more. Raises ProxyError."""
         if reply.status == 407:
             raise ProxyAuthenticationDemanded
-        limit = self._settings.max_response_bytes
-        if limit is not None and reply.length > limit and head.method != "HEAD":
+        limit = self._choices.max_response_bytes
+        if limit is not None and head.method != "HEAD" and _exceeds(reply.length, limit):
             raise ResponseBodyTooLarge
         location = None
         if reply.status in _REDIRECTS:
@@ -240,7 +261,7 @@ class Policy:
         return None
 
     def _may_follow(self, plan: Plan, reply: ReplyHead, replayable: bool) -> bool:
-        if len(plan.hops) >= self._settings.max_redirects:
+        if len(plan.hops) >= self._choices.max_redirects:
             return False
         return reply.status not in _KEEPS_METHOD or not plan.with_body or replayable
 
@@ -255,7 +276,7 @@ class Policy:
         return Plan(new, method, fields, with_body, plan.first, hops, exception_only, plan.upgrade)
 
     def _base_url(self, head: RequestHead) -> str:
-        base = head.base or self._settings.base_path
+        base = head.base or self._choices.base_path
         return f"{head.scheme}://{head.get('host') or ''}{base}"
 
     # --- the proxy's own replies --------------------------------------------------------------
@@ -268,45 +289,28 @@ class Policy:
         body = f"{error.detail}\n{error.hint}" if error.hint else error.detail
         return Answer(error.status, error.reason, self._varying(_own(fields)), body.encode())
 
-    def limited(self, origin: str, exceeded: Exceeded) -> Answer:
+    def limited(self, exceeded: Exceeded) -> Answer:
         """The 429."""
-        rate, reset_after = self._rate, exceeded.reset_after
-        if rate is not None and not exceeded.text:
-            text = rate.sentence(origin)
-        else:
-            text = f'The origin "{origin}" has sent too many requests.\n{exceeded.text}'.rstrip(
-                "\n"
-            )
-        answer = self.failed(TooManyRequests(text))
-        if rate is None or reset_after is None:
-            return answer
-        seconds = max(1, math.ceil(reset_after))
-        # The fields of draft-ietf-httpapi-ratelimit-headers, and RFC 9110 section 10.2.3.
-        extra = [
-            ("retry-after", str(seconds)),
-            ("ratelimit-policy", f'"origin";q={rate.amount};w={rate.seconds}'),
-            ("ratelimit", f'"origin";r={exceeded.remaining};t={seconds}'),
-        ]
+        answer = self.failed(TooManyRequests(exceeded.text))
         plain = [field for field in answer.fields if not field[0].startswith("access-control-")]
-        return answer._replace(fields=self._varying(_own([*plain, *extra])))
+        return answer._replace(fields=self._varying(_own([*plain, *exceeded.fields])))
 
     def _varying(self, fields: Fields) -> Fields:
         return cors.vary_on_origin(fields) if self._by_origin else fields
+
+
+def _exceeds(length: Length, limit: int) -> bool:
+    return isinstance(length, int) and length > limit
 
 
 def refused_by_host_rule(target: Target, rule: str) -> ProhibitedTarget:
     """The refusal of a host or port whatever its address is."""
     return ProhibitedTarget(
         f"The proxy does not connect to {target.authority}: {_HOST_RULES[rule]} ({rule}).",
-        verdict=rule,
+        rule=rule,
         hint="The operator of this proxy can allow it with --allow-network (the target's network)"
         f" or --allow-target {target.host}:{target.port}.",
     )
-
-
-def networks(texts: Iterable[str]) -> list[IPv4Network | IPv6Network]:
-    """The networks that settings name."""
-    return [ip_network(text) for text in texts]
 
 
 def _same_origin(target: Target) -> Answer:

@@ -73,7 +73,7 @@ def test_an_all_proxy_that_is_not_needed_may_be_anything() -> None:
 
 
 def test_the_proxies_are_ready_to_choose_from() -> None:
-    proxies = Settings(http_proxy="http://h:1", no_proxy="x.test").outbound_proxies()
+    proxies = Settings(http_proxy="http://h:1", no_proxy="x.test").compiled.outbound_proxies
     assert proxies.choose(Target("http", "y.test", 80, "y.test", "/")) == OutboundProxy(
         "h", 1, None
     )

@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 
 import pytest
@@ -29,12 +30,11 @@ from cors_anywhere.errors import (
     Unavailable,
     Unroutable,
 )
-from cors_anywhere.http1.client import Limits, TargetConnection
+from cors_anywhere.http1.client import TargetConnection, TargetLimits
 from cors_anywhere.messages import Plan
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.doors import parse_path
 from cors_anywhere.rules.outbound import OutboundProxy
-from cors_anywhere.rules.policy import networks
 from tests.support.forward_proxy import forward_proxy
 from tests.support.loopback import in_loop
 from tests.support.target import Do, full_backlog, target
@@ -67,11 +67,11 @@ def connector(
     timeout: float = 5.0,
 ) -> Connector:
     return Connector(
-        guard=Guard(networks(allow), networks(deny), False),
+        guard=Guard(tuple(map(ip_network, allow)), tuple(map(ip_network, deny)), False),
         resolver=Names(names or {}),
         tls=ssl.create_default_context(),
         is_own=(own or OwnAddresses()).has,
-        limits=Limits(),
+        limits=TargetLimits(),
         timeout=timeout,
     )
 
@@ -117,7 +117,7 @@ def test_a_target_is_refused(case: Case) -> None:
         making = connector({"a.test": case.addresses}, own=own, **case.options)
         with pytest.raises(ProhibitedTarget) as failure:
             await making.connect(plan(case.url, case.exception_only), None)
-        assert failure.value.verdict == case.verdict
+        assert failure.value.rule == case.verdict
         resolved = case.addresses[0] if case.addresses else "(none)"
         assert resolved not in failure.value.detail + failure.value.hint
         assert case.addresses == () or resolved in failure.value.log_detail
@@ -260,7 +260,9 @@ async def test_a_target_that_hangs_up_during_the_handshake_is_named() -> None:
 
 async def idle_connection(port: int) -> TargetConnection:
     loop = asyncio.get_running_loop()
-    _, made = await loop.create_connection(lambda: TargetConnection(Limits()), "127.0.0.1", port)
+    _, made = await loop.create_connection(
+        lambda: TargetConnection(TargetLimits()), "127.0.0.1", port
+    )
     return made
 
 

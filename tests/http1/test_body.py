@@ -17,8 +17,7 @@ from cors_anywhere.http1.body import (
     reply_body,
     request_body,
 )
-from cors_anywhere.http1.head import UNTIL_CLOSE
-from cors_anywhere.messages import CHUNKED
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE
 
 OVERHEAD = 64
 

@@ -20,7 +20,12 @@ from cors_anywhere.errors import (
     UpgradeFailed,
     WriteTimeout,
 )
-from cors_anywhere.http1.client import MAX_INTERIM, QUEUE_BYTES, Limits, TargetConnection
+from cors_anywhere.http1.client import (
+    MAX_INTERIM,
+    REPLY_QUEUE_BYTES,
+    TargetConnection,
+    TargetLimits,
+)
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.messages import CHUNKED
 from tests.support.loopback import Peer, in_loop
@@ -35,7 +40,9 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 @asynccontextmanager
-async def facing(script: Script, limits: Limits = Limits()) -> AsyncIterator[TargetConnection]:
+async def facing(
+    script: Script, limits: TargetLimits = TargetLimits()
+) -> AsyncIterator[TargetConnection]:
     """A connection to a target that follows the script; the script's failures are the test's."""
     scripts: list[asyncio.Task[None]] = []
 
@@ -312,7 +319,7 @@ async def test_a_101_that_was_asked_for_begins_a_tunnel() -> None:
 )
 @in_loop
 async def test_a_silent_target_is_given_up(octets: bytes, failure: type[ProxyError]) -> None:
-    limits = Limits(head_timeout=SHORT, idle_timeout=SHORT)
+    limits = TargetLimits(head_timeout=SHORT, idle_timeout=SHORT)
     async with facing(sends(octets), limits) as connection:
         connection.send_head("GET", "/", FIELDS, 0)
         with pytest.raises(failure):
@@ -326,7 +333,7 @@ async def test_a_target_that_does_not_read_is_given_up() -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.get_running_loop().create_future()
 
-    async with facing(script, Limits(idle_timeout=SHORT)) as connection:
+    async with facing(script, TargetLimits(idle_timeout=SHORT)) as connection:
         connection.send_head("PUT", "/", FIELDS, 2**30)
         with pytest.raises(WriteTimeout):
             while True:
@@ -408,13 +415,13 @@ async def test_a_target_is_read_no_further_than_is_taken() -> None:
                 await peer.writer.drain()
         await peer.reader.read(-1)
 
-    limits = Limits(idle_timeout=SHORT)  # it must not run while it is we who do not read
+    limits = TargetLimits(idle_timeout=SHORT)  # it must not run while it is we who do not read
     async with facing(script, limits) as connection:
         connection.send_head("GET", "/", FIELDS, 0)
         await connection.reply()
         await stuck.wait()
         got = len(await connection.read())
-        assert got <= QUEUE_BYTES + 65536
+        assert got <= REPLY_QUEUE_BYTES + 65536
         while piece := await connection.read():
             got += len(piece)
         assert got == 50_000_000

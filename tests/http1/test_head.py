@@ -18,7 +18,6 @@ from cors_anywhere.errors import (
     VersionNotSupported,
 )
 from cors_anywhere.http1.head import (
-    UNTIL_CLOSE,
     ClientHead,
     TargetHead,
     find_reply_end,
@@ -28,7 +27,7 @@ from cors_anywhere.http1.head import (
     serialise,
     skip_empty_lines,
 )
-from cors_anywhere.messages import CHUNKED
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE
 
 HOST = "Host: proxy.test"
 

@@ -13,7 +13,7 @@ from tornado.web import Application, RequestHandler, stream_request_body
 
 from cors_anywhere.errors import Refused
 from cors_anywhere.http1.body import MAX_PIECES
-from cors_anywhere.http1.server import Limits, ServerConnection
+from cors_anywhere.http1.server import ClientLimits, ServerConnection
 from tests.support.loopback import Peer, connected, in_loop, serving
 
 HOST = b"Host: proxy.test\r\n"
@@ -347,7 +347,7 @@ SHORT = 0.05
 async def test_a_head_that_does_not_end_in_time_is_answered_with_408(begun: bytes) -> None:
     root = Root()
     async with (
-        serving(root, Limits(header_timeout=SHORT)) as server,
+        serving(root, ClientLimits(header_timeout=SHORT)) as server,
         connected(server.port) as peer,
     ):
         peer.writer.write(begun)
@@ -359,7 +359,7 @@ async def test_a_head_that_does_not_end_in_time_is_answered_with_408(begun: byte
 async def test_a_head_that_trickles_does_not_move_its_deadline() -> None:
     loop = asyncio.get_running_loop()
     async with (
-        serving(Root(), Limits(header_timeout=SHORT)) as server,
+        serving(Root(), ClientLimits(header_timeout=SHORT)) as server,
         connected(server.port) as peer,
     ):
         begun = loop.time()
@@ -380,7 +380,7 @@ async def test_a_head_that_trickles_does_not_move_its_deadline() -> None:
 @in_loop
 async def test_a_connection_without_a_request_is_closed_in_silence(octets: bytes) -> None:
     async with (
-        serving(Root(), Limits(idle_timeout=SHORT)) as server,
+        serving(Root(), ClientLimits(idle_timeout=SHORT)) as server,
         connected(server.port) as peer,
     ):
         peer.writer.write(octets)
@@ -390,7 +390,7 @@ async def test_a_connection_without_a_request_is_closed_in_silence(octets: bytes
 @in_loop
 async def test_a_kept_connection_is_closed_when_no_other_request_comes() -> None:
     async with (
-        serving(Root(), Limits(idle_timeout=SHORT)) as server,
+        serving(Root(), ClientLimits(idle_timeout=SHORT)) as server,
         connected(server.port) as peer,
     ):
         peer.writer.write(GET % b"x")
@@ -399,7 +399,7 @@ async def test_a_kept_connection_is_closed_when_no_other_request_comes() -> None
 
 @in_loop
 async def test_a_head_that_came_in_pieces_leaves_no_deadline_behind() -> None:
-    limits = Limits(header_timeout=SHORT, idle_timeout=3 * SHORT)
+    limits = ClientLimits(header_timeout=SHORT, idle_timeout=3 * SHORT)
     async with serving(Root(), limits) as server, connected(server.port) as peer:
         peer.writer.write((GET % b"x")[:9])
         while not any(connection._buffer for connection in server.connections):
@@ -412,7 +412,10 @@ async def test_a_head_that_came_in_pieces_leaves_no_deadline_behind() -> None:
 @in_loop
 async def test_a_body_that_stops_is_answered_with_408(framing: bytes) -> None:
     root = Root()
-    async with serving(root, Limits(body_timeout=SHORT)) as server, connected(server.port) as peer:
+    async with (
+        serving(root, ClientLimits(body_timeout=SHORT)) as server,
+        connected(server.port) as peer,
+    ):
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + framing + b"\r\n\r\n1")
         assert (await refused(peer)).startswith(b"408")
         await root.messages[0].gone.wait()
@@ -421,7 +424,10 @@ async def test_a_body_that_stops_is_answered_with_408(framing: bytes) -> None:
 @in_loop
 async def test_a_body_that_stops_after_the_reply_began_resets_the_connection() -> None:
     root = Root()
-    async with serving(root, Limits(body_timeout=SHORT)) as server, connected(server.port) as peer:
+    async with (
+        serving(root, ClientLimits(body_timeout=SHORT)) as server,
+        connected(server.port) as peer,
+    ):
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n1")
         (await root.arrived.get()).head({"Content-Length": "5"})
         assert await peer.was_reset()
@@ -430,7 +436,7 @@ async def test_a_body_that_stops_after_the_reply_began_resets_the_connection() -
 @in_loop
 async def test_a_client_that_stops_reading_is_reset_and_its_delegate_told() -> None:
     root = Root(Silent)
-    limits = Limits(stall_timeout=SHORT)
+    limits = ClientLimits(stall_timeout=SHORT)
     async with serving(root, limits) as server, connected(server.port, limit=1) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
@@ -445,7 +451,7 @@ async def test_a_client_that_stops_reading_is_reset_and_its_delegate_told() -> N
 @in_loop
 async def test_a_client_that_reads_slowly_is_not_reset() -> None:
     root = Root(Silent)
-    limits = Limits(stall_timeout=SHORT)
+    limits = ClientLimits(stall_timeout=SHORT)
     async with serving(root, limits) as server, connected(server.port, limit=65536) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
@@ -468,7 +474,7 @@ async def test_a_client_that_reads_slowly_is_not_reset() -> None:
 @in_loop
 async def test_no_deadline_runs_while_the_delegate_thinks() -> None:
     root = Root(Silent)
-    limits = Limits(1000, 1000, SHORT, SHORT, SHORT, SHORT)
+    limits = ClientLimits(1000, 1000, SHORT, SHORT, SHORT, SHORT)
     async with serving(root, limits) as server, connected(server.port) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from cors_anywhere.rules.forwarded import TrustedProxies
 
-TRUSTED = TrustedProxies(("10.0.0.0/8", "fd00::/8"))
+TRUSTED = TrustedProxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 NEAR = "10.0.0.1"  # the front server that connects to us
 
 FORS = {

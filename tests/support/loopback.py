@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, ParamSpec
 from tornado.httputil import HTTPServerConnectionDelegate
 
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.http1.server import Limits, ServerConnection
+from cors_anywhere.http1.server import ClientLimits, ServerConnection
 from cors_anywhere.messages import Answer
 
 PATIENCE = 8.0
@@ -93,7 +93,7 @@ class Serving(NamedTuple):
 
 @asynccontextmanager
 async def serving(
-    root: HTTPServerConnectionDelegate, limits: Limits = Limits()
+    root: HTTPServerConnectionDelegate, limits: ClientLimits = ClientLimits()
 ) -> AsyncIterator[Serving]:
     """A server on the wire of this package."""
     connections: set[ServerConnection] = set()
