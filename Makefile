@@ -6,6 +6,7 @@ ARGS ?=
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import cors_anywhere.__main__'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable .
 	touch $@

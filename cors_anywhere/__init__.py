@@ -1,7 +1,7 @@
 """A CORS proxy: `https://proxy/https://api.example/x` answers like the target, with CORS headers.
 
 The names below are the public interface. Each is loaded when it is asked for, so that `--help` and
-`--version` load no server.
+`--version` load no server, and a Python that is too old gets as far as the check in `__main__`.
 """
 
 from importlib import import_module
