@@ -26,6 +26,7 @@ from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.deadline import Deadline
 from cors_anywhere.http1.head import TargetHead, find_reply_end, parse_reply, serialise
 from cors_anywhere.http1.output import Output
+from cors_anywhere.http1.transport import stream
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
 
 REPLY_QUEUE_BYTES = 65536
@@ -75,11 +76,9 @@ class TargetConnection(asyncio.Protocol):
     # --- asyncio.Protocol ---------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.output = Output(self._loop, transport)
-        transport.max_size = 65536  # type: ignore[attr-defined]  # of one read, not 256 KiB
-        transport.set_write_buffer_limits(high=65536)
+        self.transport = stream(transport)
+        self.output = Output(self._loop, self.transport)
+        self.transport.set_write_buffer_limits(high=65536)
 
     def data_received(self, data: bytes) -> None:
         self.answered = True

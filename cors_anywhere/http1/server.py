@@ -31,6 +31,7 @@ from cors_anywhere.http1.head import (
     skip_empty_lines,
 )
 from cors_anywhere.http1.output import Output
+from cors_anywhere.http1.transport import stream
 from cors_anywhere.messages import Answer, Fields
 
 LINGER_SECONDS = 5.0
@@ -119,10 +120,8 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
     # --- asyncio.Protocol ---------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = transport = stream(transport)
         self.output = Output(self._loop, transport)
-        transport.max_size = 65536  # type: ignore[attr-defined]  # of one read, not 256 KiB
         # The kernel's own buffer keeps the client busy; this one only multiplies by the clients.
         transport.set_write_buffer_limits(high=16384)
         peer = transport.get_extra_info("peername")
