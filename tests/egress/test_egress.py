@@ -11,7 +11,6 @@ from ipaddress import ip_network
 from typing import Any, NamedTuple
 
 import pytest
-import trustme
 
 from cors_anywhere.egress import OwnAddresses
 from cors_anywhere.egress.connect import Connector, _os_failure
@@ -38,6 +37,7 @@ from cors_anywhere.rules.outbound import OutboundProxy
 from tests.support.forward_proxy import forward_proxy
 from tests.support.loopback import in_loop
 from tests.support.target import Do, full_backlog, target
+from tests.support.tls import Tls
 from tests.support.wire import fetch, proxied, until
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -231,10 +231,8 @@ def test_what_the_system_says_has_a_name(number: int, kind: type[ProxyError]) ->
 
 
 @in_loop
-async def test_a_certificate_nobody_vouches_for_is_named() -> None:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    async with target((Do.WAIT,), tls=context) as server:
+async def test_a_certificate_nobody_vouches_for_is_named(tls: Tls) -> None:
+    async with target((Do.WAIT,), tls=tls.context) as server:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the target's alert
         failure = await failure_of(connector(allow=LOOPBACK), server.url)
     assert type(failure) is TlsCertificateError
@@ -332,23 +330,12 @@ async def test_an_http_target_is_asked_of_the_outbound_proxy_in_absolute_form() 
         assert "\r\nProxy-Authorization: Basic dXNlcjpwdw==\r\n" in head
 
 
-def certified(folder: Any) -> tuple[str, ssl.SSLContext]:
-    """A CA file, and a target's context."""
-    authority = trustme.CA()
-    ca_file = str(folder / "ca.pem")
-    authority.cert_pem.write_to_path(ca_file)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return ca_file, context
-
-
-def test_an_https_target_is_reached_through_a_tunnel(tmp_path: Any) -> None:
+def test_an_https_target_is_reached_through_a_tunnel(tls: Tls) -> None:
     @in_loop
     async def run() -> None:
-        ca_file, context = certified(tmp_path)
-        async with target(OK, tls=context) as server, forward_proxy() as carrying:
+        async with target(OK, tls=tls.context) as server, forward_proxy() as carrying:
             address = f"http://user:pw@127.0.0.1:{carrying.port}"
-            async with proxied(https_proxy=address, ca_file=ca_file) as proxy:
+            async with proxied(https_proxy=address, ca_file=tls.ca_file) as proxy:
                 seen = await fetch(proxy, f"{server.url}x?y")
             assert (seen.status, seen.body) == (200, b"hello")
             (head,) = carrying.heads

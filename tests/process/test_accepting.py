@@ -6,19 +6,17 @@ import asyncio
 import os
 import resource
 import socket
-import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import trustme
 
 from cors_anywhere.process.accepting import PATIENCE, connection_limit, idle_limit
 from tests.support.process import Command, command
 from tests.support.target import Do, Pause, Pour, Script, Target, target
+from tests.support.tls import Tls
 from tests.support.wire import Client, client, proxied, until
 
 DESCRIPTORS = 256
@@ -188,31 +186,21 @@ def test_a_crowd_of_slow_clients_shuts_nobody_out(kind: str) -> None:
     assert seen.most <= DESCRIPTORS * 7 // 8
 
 
-def test_slow_tls_handshakes_shut_nobody_out(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    files = {"--tls-cert": tmp_path / "cert.pem", "--tls-key": tmp_path / "key.pem"}
-    issued = authority.issue_cert("localhost")
-    issued.cert_chain_pems[0].write_to_path(files["--tls-cert"])
-    issued.private_key_pem.write_to_path(files["--tls-key"])
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-
+def test_slow_tls_handshakes_shut_nobody_out(tls: Tls) -> None:
     async def crowded_by_handshakes(proxy: Command) -> bytes:
         crowd = Crowd(proxy, b"\x16\x03\x01")
         for _ in range(2 * CAP):
             crowd.come()
         assert await until(lambda: proxy.descriptors() >= CAP)
         async with asyncio.timeout(1):
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", proxy.port, ssl=context, server_hostname="localhost"
-            )
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port, ssl=tls.trust)
             writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             line = await reader.readline()
         writer.transport.abort()
         await crowd.leave()
         return line
 
-    with limited(*(str(word) for pair in files.items() for word in pair)) as (proxy, _):
+    with limited("--tls-cert", tls.cert, "--tls-key", tls.key) as (proxy, _):
         assert asyncio.run(crowded_by_handshakes(proxy)) == b"HTTP/1.1 200 OK\r\n"
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import trustme
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.serving import bind, server_tls
@@ -17,6 +14,7 @@ from tests.support.loopback import in_loop
 from tests.support.needs import needs
 from tests.support.process import command
 from tests.support.target import Do, target
+from tests.support.tls import Tls
 from tests.support.wire import Client
 
 
@@ -81,38 +79,16 @@ def test_a_taken_port_is_an_error_that_leaves_nothing_bound(
 # --- TLS --------------------------------------------------------------------------------------
 
 
-class Certificate(NamedTuple):
-    """Files for the command, and a client's trust in them."""
-
-    cert: str
-    key: str
-    trust: ssl.SSLContext
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    for number, blob in enumerate(issued.cert_chain_pems):
-        blob.write_to_path(str(cert), append=number > 0)
-    issued.private_key_pem.write_to_path(str(key))
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    return Certificate(str(cert), str(key), trust)
-
-
 async def connect(port: int, trust: ssl.SSLContext) -> Client:
     return Client(*await asyncio.open_connection("127.0.0.1", port, ssl=trust))
 
 
-def test_the_command_serves_https(certificate: Certificate) -> None:
+def test_the_command_serves_https(tls: Tls) -> None:
     @in_loop
     async def run(port: int) -> None:
         script = (Do.REQUEST, b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")
         async with target(script) as server:
-            client = await connect(port, certificate.trust)
+            client = await connect(port, tls.trust)
             await client.ask(f"{server.url}a")
             seen = await client.reply()
             assert seen.status == 302
@@ -121,13 +97,13 @@ def test_the_command_serves_https(certificate: Certificate) -> None:
             assert seen.fields["access-control-allow-origin"] == "*"
             client.leave()
 
-    options = ("--tls-cert", certificate.cert, "--tls-key", certificate.key)
+    options = ("--tls-cert", tls.cert, "--tls-key", tls.key)
     with command(*options, "--max-redirects", "0") as running:
         run(running.port)
 
 
-def test_https_is_spoken_in_http_1_1_only(certificate: Certificate) -> None:
-    context = server_tls(Settings(tls_cert=certificate.cert, tls_key=certificate.key))
+def test_https_is_spoken_in_http_1_1_only(tls: Tls) -> None:
+    context = server_tls(Settings(tls_cert=tls.cert, tls_key=tls.key))
     assert context is not None
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     offers = ssl.create_default_context()

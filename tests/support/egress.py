@@ -13,9 +13,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.support.dns import Reply, alternating
+from tests.support.process import started
 from tests.support.rows import ROWS, samples
 from tests.support.wire import Client, Seen, client
-from tests.support.world import PORTS, World, command, world
+from tests.support.world import PORTS, World, world
 
 PUBLIC, OTHER_PUBLIC, PRIVATE = "8.8.8.8", "8.8.4.4", "10.1.2.3"
 FORWARDER = f"{OTHER_PUBLIC}:8001"
@@ -43,7 +44,7 @@ async def table() -> list[dict[str, Any]]:
     names = {address: f"a{n}.table.example" for n, address in enumerate(addresses)}
     report = []
     async with world({name: Reply((address,)) for address, name in names.items()}) as here:
-        with command() as proxy:
+        with started() as proxy:
             async with client(proxy) as connection:
                 for address, name in names.items():
                     for form, said in (("literal", host(address)), ("name", name)):
@@ -61,7 +62,7 @@ async def flip() -> dict[str, Any]:
     replies: list[Seen] = []
     good, bad = (Reply((address,), ttl=0) for address in (PUBLIC, PRIVATE))
     async with world({"flip.example": alternating(good, bad)}) as here:
-        with command() as proxy:
+        with started() as proxy:
 
             async def some(count: int) -> None:
                 async with client(proxy) as connection:
@@ -88,7 +89,7 @@ async def mixed() -> list[dict[str, Any]]:
     }
     report = []
     async with world({name: Reply(answer) for name, answer in answers.items()}) as here:
-        with command() as proxy:
+        with started() as proxy:
             async with client(proxy) as connection:
                 for name in answers:
                     here.target.connections.clear()
@@ -106,7 +107,7 @@ async def redirects() -> dict[str, Any]:
     to += ["http://private.example/", "http://localhost/", "http://metadata.internal/"]
     report = []
     async with world({"private.example": Reply((PRIVATE,))}) as here:
-        with command() as proxy:
+        with started() as proxy:
             async with client(proxy) as connection:
                 for url in to:
                     here.target.connections.clear()
@@ -139,7 +140,7 @@ async def loops() -> dict[str, Any]:
     """A5: the proxy asked for itself, directly and by a way around."""
     nesting = 20
     async with world({}) as here:
-        with command("--host", "0.0.0.0", "--allow-network", "0.0.0.0/0") as proxy:
+        with started("--host", "0.0.0.0", "--allow-network", "0.0.0.0/0") as proxy:
             accepted = 0
 
             async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -175,7 +176,7 @@ async def slow() -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     zone = {"*.slow.example": Reply((PUBLIC,), delay=30), "*.quick.example": Reply((PUBLIC,))}
     async with world(zone) as here:
-        with command() as proxy:
+        with started() as proxy:
 
             async def hang(number: int) -> None:
                 async with client(proxy) as connection:

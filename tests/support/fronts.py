@@ -7,12 +7,8 @@ know: what is asked, or what is right.
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
-import re
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -24,6 +20,7 @@ from tornado.web import Application
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
+from tests.support.process import started
 
 FRONTS: Final = ("command", "server", "application")
 PATIENCE: Final = 8.0
@@ -179,8 +176,8 @@ class Front(NamedTuple):
 def front(kind: str, **settings: Any) -> Iterator[Front]:
     """A front of this kind with these settings."""
     if kind == "command":
-        with command(options(settings), _proxies(settings)) as port:
-            yield Front(kind, port, settings.get("base_path", ""))
+        with started(*options(settings), variables=_proxies(settings)) as running:
+            yield Front(kind, running.port, settings.get("base_path", ""))
         return
     cors = CorsProxy(Settings(**settings))
     if kind == "server":
@@ -199,28 +196,6 @@ def front(kind: str, **settings: Any) -> Iterator[Front]:
 
 
 # --- the command ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def command(args: list[str], variables: Mapping[str, str]) -> Iterator[int]:
-    """The port of a running command that sees no other variables of the proxy's."""
-    environment = {name: os.environ[name] for name in os.environ if not _is_ours(name)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cors_anywhere", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={"PORT": "0", **environment, **variables},
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            found = re.search(r":(\d+)", said)
-            assert found is not None, said
-            yield int(found[1])
-        finally:
-            process.terminate()
 
 
 def options(settings: Mapping[str, Any]) -> list[str]:
@@ -243,10 +218,6 @@ def options(settings: Mapping[str, Any]) -> list[str]:
 
 def _proxies(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: settings[name] for name in PROXY_VARIABLES if name in settings}
-
-
-def _is_ours(name: str) -> bool:
-    return name in ("HOST", "PORT") or name.startswith("CORSANYWHERE_") or "_proxy" in name.lower()
 
 
 # --- Tornado's servers ----------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 MIB = 2**20
 
@@ -42,22 +42,23 @@ class Command:
 
 
 @contextmanager
-def command(
-    *options: str, descriptors: int | None = None, log: IO[str] | None = None
+def started(
+    *options: str,
+    variables: Mapping[str, str] = {},
+    descriptors: int | None = None,
+    log: IO[str] | None = None,
 ) -> Iterator[Command]:
-    """The command on a free port, with loopback targets allowed, and no header required unless
-    the options name one. `descriptors` limits those it may have open; `log` takes its log."""
-    required = () if "--require-header" in options else ("--no-require-header",)
+    """The command on a free port, with its defaults but for the options and the variables, whatever
+    this machine's environment says. `descriptors` limits those it may have open; `log` takes its
+    log."""
     limit = ("sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh") if descriptors else ()
+    others = {name: value for name, value in os.environ.items() if not _is_ours(name)}
     process = subprocess.Popen(
-        [
-            *limit,
-            *(sys.executable, "-m", "cors_anywhere", "--port", "0"),
-            *("--allow-network", "127.0.0.0/8", *required, *options),
-        ],
+        [*limit, sys.executable, "-m", "cors_anywhere", *options],
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
+        env={"PORT": "0", **others, **variables},
     )
     with process:
         try:
@@ -67,4 +68,24 @@ def command(
             assert found is not None, said
             yield Command(process, int(found[1]))
         finally:
-            process.kill()
+            _end(process)
+
+
+def command(*options: str, **how: Any) -> AbstractContextManager[Command]:
+    """The command with loopback targets allowed, and no header required unless the options name
+    one."""
+    required = () if "--require-header" in options else ("--no-require-header",)
+    return started("--allow-network", "127.0.0.0/8", *required, *options, **how)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends it, by force where a client or a target still holds it."""
+    process.terminate()
+    try:
+        process.wait(0.5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _is_ours(name: str) -> bool:
+    return name in ("HOST", "PORT") or name.startswith("CORSANYWHERE_") or "_proxy" in name.lower()

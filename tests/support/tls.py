@@ -13,16 +13,24 @@ import trustme
 
 
 class Tls(NamedTuple):
-    """A certificate for targets, and the authority that the proxy trusts."""
+    """A certificate with its key, the authority behind it, and what either side makes of them."""
 
     ca_file: str
-    context: ssl.SSLContext
+    cert: str
+    key: str
+    context: ssl.SSLContext  # of who shows the certificate
+    trust: ssl.SSLContext  # of who trusts the authority
 
 
 def make_tls(directory: Path, *names: str) -> Tls:
     """A new authority, and a certificate for these hosts."""
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    issued = authority.issue_cert(*names)
+    ca_file, cert, key = (str(directory / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    authority.cert_pem.write_to_path(ca_file)
+    issued.cert_chain_pems[0].write_to_path(cert)
+    issued.private_key_pem.write_to_path(key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*names).configure_cert(context)
-    return Tls(str(directory / "ca.pem"), context)
+    issued.configure_cert(context)
+    trust = ssl.create_default_context(cafile=ca_file)
+    return Tls(ca_file, cert, key, context, trust)

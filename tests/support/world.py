@@ -1,4 +1,4 @@
-"""A world for the command: a target on every address, a stub name server, the command itself.
+"""A world for the command: a target on every address, a stub name server.
 
 Owns: starting them inside a namespace (netns.py) and recording what reaches the target. Must not
 know: what is asked (egress.py).
@@ -7,13 +7,9 @@ know: what is asked (egress.py).
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -65,12 +61,6 @@ class Target:
         return keep
 
 
-class Proxy(NamedTuple):
-    """The running command."""
-
-    port: int
-
-
 class World(NamedTuple):
     """What a scenario plays in."""
 
@@ -91,29 +81,3 @@ async def world(zone: Zone) -> AsyncIterator[World]:
         yield World(target, dns)
     for server in servers:
         server.close()
-
-
-@contextmanager
-def command(*options: str) -> Iterator[Proxy]:
-    """The command with its defaults, whatever this machine's environment would change."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith("CORSANYWHERE_")
-    }
-    environment.pop("HOST", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cors_anywhere", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            found = re.search(r"http://\S+?:(\d+)", said)
-            assert found is not None, said
-            yield Proxy(int(found[1]))
-        finally:
-            process.terminate()

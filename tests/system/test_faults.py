@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.faults import FAULTS, SILENCE, Cut, Fault, Refusal, Whole, said
 from tests.support.target import Do, Pause, Script, target
+from tests.support.tls import Tls
 from tests.support.wire import Held, Seen, client, fetch, proxied, until
 
 pytestmark = pytest.mark.filterwarnings("error")
 PROMPTLY = 1.0
 """Seconds within which a client must know, where nothing has to time out first."""
-
-
-class Tls:
-    """A certificate for the target, and the authority that the proxy trusts."""
-
-    def __init__(self, directory: Path) -> None:
-        authority = trustme.CA()
-        self.ca_file = str(directory / "ca.pem")
-        authority.cert_pem.write_to_path(self.ca_file)
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert("127.0.0.1").configure_cert(self.context)
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return Tls(tmp_path_factory.mktemp("tls"))
 
 
 async def suffer(fault: Fault, tls: Tls) -> tuple[Seen, float]:
