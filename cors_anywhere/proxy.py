@@ -66,7 +66,7 @@ class Proxy:
             meter,
             first_look=None if first_look is None else asynchronous(first_look),
             on_failure=FailureLog(LOG),
-            tunnel_idle=settings.client_idle_timeout,
+            tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
             max_response_bytes=settings.max_response_bytes,

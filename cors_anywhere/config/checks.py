@@ -105,6 +105,12 @@ def _host(value: object) -> str:
     return text
 
 
+def _scheme(value: object) -> str:
+    if value not in ("http", "https"):
+        raise ValueError(f"{value!r} is no scheme of targets: write http or https")
+    return value
+
+
 def _base_path(value: object) -> str:
     text = _text(value)
     if _BASE_PATH.fullmatch(text):
@@ -192,16 +198,17 @@ def _quoting(parse: Callable[[str], object]) -> Check:
 
 
 CHECKS: Final[dict[str, Check]] = {
-    "host": _host,
     "port": _integer(0, 65535),
     "base_path": _base_path,
     "tls_cert": _optional(_text),
     "tls_key": _optional(_text),
+    "dev": _flag,
     "rate_limit": _optional(_rate),
     "redirect_same_origin": _flag,
     "cors_max_age": _integer(0, 2**31 - 1),
     "help_text": _optional(_text),
     "help_type": _media_type,
+    "default_scheme": _scheme,
     "nat64": _flag,
     "insecure_targets": _flag,
     "ca_file": _optional(_text),
@@ -211,27 +218,32 @@ CHECKS: Final[dict[str, Check]] = {
     "connect_timeout": _seconds(0.01),
     "head_timeout": _seconds(0.01),
     "idle_timeout": _seconds(0.01),
+    "tunnel_timeout": _seconds(0.01),
     "client_header_timeout": _seconds(0.01),
     "client_idle_timeout": _seconds(0.01),
     "client_stall_timeout": _seconds(0.01),
     "drain_timeout": _seconds(0),
     "max_header_bytes": _integer(1024, 2**20),  # a browser's own head is near 1 KB
+    "max_headers": _integer(16, 10_000),
     "max_url_bytes": _integer(256, 2**20),
     "max_body_bytes": _optional(_integer(0, 2**63 - 1)),
     "max_response_bytes": _optional(_integer(0, 2**63 - 1)),
     "max_connections": _optional(_integer(1, 10**6)),
+    "max_connections_per_client": _optional(_integer(1, 10**6)),
     "http_proxy": _optional(proxy),
     "https_proxy": _optional(proxy),
     "no_proxy": _text,
 }
 
 LIST_CHECKS: Final[dict[str, Check]] = {
+    "hosts": _host,
     "trusted_proxies": _network,
     "allow_origins": _quoting(OriginPattern.parse),
     "deny_origins": _quoting(OriginPattern.parse),
     "require_headers": _token,
     "allow_targets": _quoting(TargetPattern.parse),
     "deny_targets": _quoting(TargetPattern.parse),
+    "allow_private": _quoting(TargetPattern.parse),
     "allow_networks": _network,
     "deny_networks": _network,
     "remove_headers": _field_name,

@@ -111,7 +111,14 @@ DEFAULTS: Final[dict[str, Any]] = {
 
 GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "Listening": (
-        Option("host", "host", "Address to listen on.", "ADDRESS", legacy=("HOST",)),
+        Option(
+            "host",
+            "hosts",
+            "Address to listen on; 0.0.0.0 is every IPv4 one, :: is every one.",
+            "ADDRESS",
+            kind="many",
+            legacy=("HOST",),
+        ),
         Option(
             "port",
             "port",
@@ -127,6 +134,14 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
             "Network whose X-Forwarded-* is believed.",
             "CIDR",
             kind="many",
+        ),
+        Option(
+            "dev",
+            "dev",
+            "For development: targets and pages on this machine are allowed, and every request"
+            " is logged. It listens on loopback addresses only.",
+            read=switch,
+            kind="flag",
         ),
     ),
     "Who may ask": (
@@ -168,6 +183,12 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     ),
     "What may be asked": (
         Option(
+            "default-scheme",
+            "default_scheme",
+            "Scheme of a URL that has none: http (https on port 443), or https (http on port 80).",
+            "SCHEME",
+        ),
+        Option(
             "allow-target",
             "allow_targets",
             "Target that may be asked for, and no other: host, *.host, with :port or without."
@@ -179,6 +200,14 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
             "deny-target",
             "deny_targets",
             "Target that may not be asked for.",
+            "PATTERN",
+            kind="many",
+        ),
+        Option(
+            "allow-private",
+            "allow_private",
+            "Target that may be asked for although its name or address is not public; other"
+            " targets stay as they are.",
             "PATTERN",
             kind="many",
         ),
@@ -289,11 +318,9 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
             ("connect-timeout", "To connect to a target, look-up and TLS included."),
             ("head-timeout", "For the head of a target's reply."),
             ("idle-timeout", "Silence in the middle of a body, of a reply or a request."),
+            ("tunnel-timeout", "Silence in a WebSocket."),
             ("client-header-timeout", "For the head of a request."),
-            (
-                "client-idle-timeout",
-                "Between the requests of a connection, or in a WebSocket.",
-            ),
+            ("client-idle-timeout", "Between the requests of a connection."),
             ("client-stall-timeout", "For a client that does not read its reply."),
             ("drain-timeout", "For requests in flight when the proxy is told to stop."),
         )
@@ -302,10 +329,16 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
         Option(name, name.replace("-", "_"), text, "N", _integer, unset=unset)
         for name, text, unset in (
             ("max-header-bytes", "Header block of a request, and of a target's reply.", ""),
+            ("max-headers", "Fields of a request, and of a target's reply.", ""),
             ("max-url-bytes", "URL of a request.", ""),
             ("max-body-bytes", "Body of a request.", "no limit"),
             ("max-response-bytes", "Body of a reply.", "no limit"),
             ("max-connections", "Clients' connections at once.", "what the file descriptors allow"),
+            (
+                "max-connections-per-client",
+                "Connections at once of one client: an IPv4 address or an IPv6 /64.",
+                "a quarter of --max-connections, at least 8",
+            ),
         )
     ),
 }

@@ -41,6 +41,7 @@ class Compiled(NamedTuple):
     deny_origins: tuple[OriginPattern, ...]
     allow_targets: tuple[TargetPattern, ...]
     deny_targets: tuple[TargetPattern, ...]
+    allow_private: tuple[TargetPattern, ...]
     allow_networks: tuple[Network, ...]
     deny_networks: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
@@ -55,12 +56,13 @@ class Settings:
     Times are in seconds, sizes in bytes. The README's table of options explains each.
     """
 
-    host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ("127.0.0.1",)
     port: int = 8080  # 0: any that is free
     base_path: str = ""
     trusted_proxies: tuple[str, ...] = ()  # networks
     tls_cert: str | None = None  # a path, as the next two
     tls_key: str | None = None
+    dev: bool = False  # for one developer's machine: local targets, local pages, a log
 
     allow_origins: tuple[str, ...] = ()  # none: everyone
     deny_origins: tuple[str, ...] = ()
@@ -71,8 +73,10 @@ class Settings:
     help_text: str | None = None  # None: the built-in page
     help_type: str = "text/plain"
 
+    default_scheme: str = "http"  # of a URL without one: http or https
     allow_targets: tuple[str, ...] = ()  # none: all
     deny_targets: tuple[str, ...] = ()
+    allow_private: tuple[str, ...] = ()  # targets
     allow_networks: tuple[str, ...] = ()
     deny_networks: tuple[str, ...] = ()
     nat64: bool = False
@@ -86,18 +90,21 @@ class Settings:
     replay_bytes: int = 65536
 
     connect_timeout: float = 5.0
-    head_timeout: float = 30.0
-    idle_timeout: float = 30.0
+    head_timeout: float = 120.0
+    idle_timeout: float = 120.0
+    tunnel_timeout: float = 600.0
     client_header_timeout: float = 10.0
     client_idle_timeout: float = 60.0
     client_stall_timeout: float = 60.0
     drain_timeout: float = 30.0
 
     max_header_bytes: int = 32768
+    max_headers: int = 200
     max_url_bytes: int = 16384
     max_body_bytes: int | None = None  # None: no limit, as in the next
     max_response_bytes: int | None = None
     max_connections: int | None = None  # None: what the file descriptors allow
+    max_connections_per_client: int | None = None  # None: a quarter of those, at least 8
 
     http_proxy: str | None = field(default=None, repr=False)  # may hold passwords
     https_proxy: str | None = field(default=None, repr=False)

@@ -117,23 +117,25 @@ def take_port(given: Given, settings: Settings | None, server: Server) -> list[s
 
 def _listening_only(given: Given) -> Settings | None:
     """Settings of the address alone, when that much was given without a mistake."""
-    if {mistake.where for mistake in given.mistakes} & {given.source("host"), given.source("port")}:
+    if {mistake.where for mistake in given.mistakes} & {
+        given.source("hosts"),
+        given.source("port"),
+    }:
         return None
     return Settings(
-        **{name: given.values[name] for name in ("host", "port") if name in given.values}
+        **{name: given.values[name] for name in ("hosts", "port") if name in given.values}
     )
 
 
 def _bind_problem(settings: Settings, error: OSError) -> tuple[str, str]:
     """Which setting is to blame, and the text about it."""
+    hosts = " or ".join(settings.hosts)
     if error.errno == errno.EADDRINUSE:
         return "port", (
-            f"{settings.port} is in use on {settings.host}: stop the program that has it, or choose"
+            f"{settings.port} is in use on {hosts}: stop the program that has it, or choose"
             " another port (0 picks a free one)"
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return "port", f"{settings.port} is reserved for the system: choose one above 1023"
     reason = error.strerror or error
-    return "host", (
-        f'"{settings.host}" cannot be listened on ({reason}): give an address of this machine'
-    )
+    return "hosts", (f'"{hosts}" cannot be listened on ({reason}): give an address of this machine')

@@ -40,9 +40,9 @@ def main(
     `args` are those of the process by default, `env` is the process's environment.
     """
 
-    def run(**stated: Any) -> int:
+    def run(*, check: bool, **stated: Any) -> int:
         environment = os.environ if env is None else env
-        return serve(_by_option_name(stated), environment, server or _real_server())
+        return serve(_by_option_name(stated), environment, server or _real_server(), check=check)
 
     try:
         status: int = _command(run).main(args, "cors-anywhere", standalone_mode=False)
@@ -54,16 +54,23 @@ def main(
     return status
 
 
-def serve(stated: Mapping[str, Any], environment: Mapping[str, str], server: Server) -> int:
-    """Serve with what was given, or say everything that is wrong with it."""
+def serve(
+    stated: Mapping[str, Any], environment: Mapping[str, str], server: Server, *, check: bool
+) -> int:
+    """Serve with what was given, or say everything that is wrong with it. `check` stops there."""
     given = gather(stated, environment)
     settings = make_settings(given)
     sockets = take_port(given, settings, server)
-    if settings is None or given.mistakes:
+    wrong = settings is None or bool(given.mistakes)
+    if wrong or check:
         for opened in sockets:
             opened.close()
+    if settings is None or wrong:
         _report(given)
         return USAGE_ERROR
+    if check:
+        click.echo("The configuration is valid.")
+        return 0
 
     urls = listening_urls(settings, sockets)
 
@@ -111,8 +118,15 @@ def _command(run: Callable[..., int]) -> click.Command:
         callback=_print_version,
         help="Show the version and exit.",
     )
+    check = click.Option(
+        ["--check"], is_flag=True, help="Say whether the configuration is valid, and exit."
+    )
     return _Command(
-        "cors-anywhere", params=[*declared, version], callback=run, help=_ABOUT, epilog=_EPILOG
+        "cors-anywhere",
+        params=[*declared, check, version],
+        callback=run,
+        help=_ABOUT,
+        epilog=_EPILOG,
     )
 
 

@@ -26,9 +26,11 @@ def bind(settings: Settings) -> list[socket.socket]:
     """Takes the port on every address of the host; raises OSError. Nothing listens yet."""
     sockets: list[socket.socket] = []
     port = settings.port
-    infos = socket.getaddrinfo(
-        settings.host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    infos = [
+        info
+        for host in settings.hosts
+        for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    ]
     try:
         for family, kind, proto, _, address in dict.fromkeys(infos):
             sock = socket.socket(family, kind, proto)

@@ -48,7 +48,7 @@ def test_a_switch_reads_the_usual_words(text: str, value: bool) -> None:
 
 
 LEGACY = [
-    ("HOST", "::", "host", "::"),
+    ("HOST", "::, 127.0.0.1", "hosts", ("::", "127.0.0.1")),
     ("PORT", "80", "port", 80),
     ("CORSANYWHERE_WHITELIST", "a, b", "allow_origins", ("a", "b")),
     ("CORSANYWHERE_BLACKLIST", "a,b", "deny_origins", ("a", "b")),

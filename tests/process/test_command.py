@@ -29,7 +29,7 @@ class FakeServer:
         opened = socket.socket()
         self.bound.append(opened)
         try:
-            opened.bind((settings.host, settings.port))
+            opened.bind((settings.hosts[0], settings.port))
         except OSError:
             opened.close()
             raise
@@ -83,12 +83,12 @@ def test_every_option_is_understood() -> None:
     args = []
     values = {"--set-header": "A: b", "--rate-limit": "50 3", "--base-path": "/x"}
     skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
-    values |= {"--host": "127.0.0.1", "--port": "0"}
+    values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
     for option in OPTIONS:
         example = {"CIDR": "10.0.0.0/8", "PATTERN": "null", "NAME": "X-A"}.get(
             option.metavar, "2000"
         )
-        if "target" in option.name:
+        if option.name in ("allow-target", "deny-target", "allow-private"):
             example = "a.test"
         if option.name == "max-redirects":
             example = "9"
@@ -228,3 +228,18 @@ def test_the_command_reports_a_port_in_use_with_the_other_mistakes() -> None:
     assert "2 mistakes" in errors
     assert f"  --port: {port} is in use on 127.0.0.1" in errors
     assert "  --allow-origin: " in errors
+
+
+def test_a_valid_configuration_can_be_checked_without_serving_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = FakeServer()
+    assert main(["--check", "--port", "0"], {}, server) == 0
+    assert capsys.readouterr() == ("The configuration is valid.\n", "")
+    assert server.settings is None
+    assert [opened.fileno() for opened in server.bound] == [-1]
+
+
+def test_a_check_tells_the_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "--port", "x"], {}, FakeServer()) == 2
+    assert "  --port: " in capsys.readouterr().err

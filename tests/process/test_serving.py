@@ -19,7 +19,7 @@ from tests.support.wire import Client
 
 
 def bound(host: str, port: int = 0) -> list[tuple[int, str, int]]:
-    sockets = bind(Settings(host=host, port=port))
+    sockets = bind(Settings(hosts=(host,), port=port))
     try:
         return [(sock.family, *sock.getsockname()[:2]) for sock in sockets]
     finally:
@@ -72,7 +72,7 @@ def test_a_taken_port_is_an_error_that_leaves_nothing_bound(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(socket, "socket", Watched)
         with pytest.raises(OSError, match="in use"):
-            bind(Settings(host="127.0.0.1", port=taken.getsockname()[1]))
+            bind(Settings(hosts=("127.0.0.1",), port=taken.getsockname()[1]))
     assert closed[0] == socket.AF_INET
 
 

@@ -135,7 +135,7 @@ def test_a_tunnel_that_is_silent_for_too_long_ends_on_both_sides() -> None:
 
         loop = asyncio.get_running_loop()
         async with (
-            proxied(client_idle_timeout=IDLE) as proxy,
+            proxied(tunnel_timeout=IDLE) as proxy,
             peer(serving) as host,
             dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket,
         ):
@@ -160,7 +160,7 @@ def test_a_tunnel_in_which_one_side_speaks_lives_on(by: str) -> None:
             await (speak(socket) if by == "target" else socket.wait_closed())
 
         async with (
-            proxied(client_idle_timeout=IDLE) as proxy,
+            proxied(tunnel_timeout=IDLE) as proxy,
             peer(serving) as host,
             dial(f"127.0.0.1:{proxy.port}", f"ws://{host}/") as socket,
         ):
