@@ -1,0 +1,63 @@
+"""How the cost of reading grows with what is read: no parser may be slow (B10).
+
+Owns: measuring it so that a busy machine changes nothing: processor time of this process only, the
+best of several rounds, and a ratio instead of a time. Must not know: what is parsed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+FACTOR = 4
+"""By how much the larger input is larger."""
+
+AT_MOST = 6.0
+"""How many times the processor time that may take: a quadratic parser takes sixteen times."""
+
+ROUNDS = 5
+ROUND_SECONDS = 0.004
+"""Of one round: a clock of the kernel's ticks must not decide."""
+
+FREE_SECONDS = 20e-6
+"""At this cost for the largest input nothing can grow in a way that matters."""
+
+
+def assert_linear(
+    name: str, worst: Callable[[int], T], read: Callable[[T], object], largest: int
+) -> None:
+    """Fails unless `read`, given `worst(size)`, takes at most AT_MOST times as long for `largest`
+    octets as for a quarter of them. Prints the milliseconds for the largest.
+
+    `worst` makes an input of about that many octets. What `read` raises counts as its answer: to
+    refuse is a way to read. Memory that a first call fills does not count.
+    """
+    small, large = worst(largest // FACTOR), worst(largest)
+    cheap, dear = _costs(read, small, large)
+    if dear > max(AT_MOST * cheap, FREE_SECONDS):  # once more: a neighbour may have been loud
+        cheap, dear = _costs(read, small, large)
+    growth = f"{dear * 1000:.3f} ms at {largest} octets, {dear / cheap:.1f} times a quarter's"
+    print(f"{name}: {growth}")
+    assert dear <= max(AT_MOST * cheap, FREE_SECONDS), f"{name}: {growth}"
+
+
+def _costs(read: Callable[[T], object], small: T, large: T) -> tuple[float, float]:
+    """Seconds of processor time for each, the best of rounds that take turns."""
+    pairs = [(_cost(read, small), _cost(read, large)) for _ in range(ROUNDS)]
+    return min(cheap for cheap, _ in pairs), min(dear for _, dear in pairs)
+
+
+def _cost(read: Callable[[T], object], given: T) -> float:
+    calls, spent = 0, 0.0
+    begun = time.process_time()
+    while spent < ROUND_SECONDS:
+        try:
+            read(given)
+        except Exception:
+            pass
+        calls += 1
+        spent = time.process_time() - begun
+    return spent / calls
