@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -18,6 +19,7 @@ from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.hooks import AskingMeter, CheckRate, ChooseProxy, FirstLook, asynchronous
 from cors_anywhere.limits.meters import CountingMeter
 from cors_anywhere.observe.failures import FailureLog
+from cors_anywhere.outcome import Outcome
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.policy import Choices, Policy
@@ -40,6 +42,7 @@ class Proxy:
         first_look: FirstLook | None = None,
         choose_proxy: ChooseProxy | None = None,
         check_rate: CheckRate | None = None,
+        on_outcome: Callable[[Outcome], object] | None = None,
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
     ) -> None:
@@ -66,6 +69,7 @@ class Proxy:
             meter,
             first_look=None if first_look is None else asynchronous(first_look),
             on_failure=FailureLog(LOG),
+            on_outcome=on_outcome,
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,

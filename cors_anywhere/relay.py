@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 from cors_anywhere.errors import ProxyError, ResponseBodyTooLarge
 from cors_anywhere.messages import Answer, Deliver, Fetch, Metered, Plan, ReplyHead, RequestHead
+from cors_anywhere.outcome import End, Outcome, Record
 from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sides import Client, Egress, Exchange, Meter
 from cors_anywhere.tunnel import tunnel
@@ -31,7 +34,8 @@ class Relay:
         meter: Meter | None = None,
         *,
         first_look: Callable[[RequestHead], Awaitable[Answer | None]] | None = None,
-        on_failure: Callable[[RequestHead, ProxyError], None] = lambda head, error: None,
+        on_failure: Callable[[Outcome], object] | None = None,
+        on_outcome: Callable[[Outcome], object] | None = None,
         tunnel_idle: float = 60.0,
         replay_bytes: int = 65536,
         max_body_bytes: int | None = None,
@@ -42,6 +46,9 @@ class Relay:
         self._meter = meter
         self._first_look = first_look
         self._on_failure = on_failure
+        self._on_outcome = on_outcome
+        self._served = 0
+        self._name = secrets.token_hex(4)
         self._tunnel_idle = tunnel_idle
         self._replay_bytes = replay_bytes
         self._max_body = max_body_bytes
@@ -49,24 +56,50 @@ class Relay:
 
     async def serve(self, client: Client) -> None:
         """Answers one request. Never raises but for cancellation: the client has gone."""
+        record = Record(client.head, monotonic())
         try:
             decision = await self._decide(client.head)
             if isinstance(decision, Answer):
-                client.answer(decision)
+                self._answer(client, decision, record)
             else:
-                await self._fetch(client, decision)
+                await self._fetch(client, decision, record)
         except ProxyError as error:
-            self._on_failure(client.head, error)
-            self._fail(client, error)
+            self._fail(client, error, record)
+        except asyncio.CancelledError:
+            record.end = End.CLIENT_GONE
+            raise
         except Exception:  # an operator's hook, or a mistake of ours: the client must not hang
             LOG.exception("A request failed in a way that nobody foresaw")
-            self._fail(client, ProxyError())
+            self._fail(client, ProxyError(), record)
+        finally:
+            if self._on_outcome is not None or record.failure is not None:
+                self._report(record)
 
-    def _fail(self, client: Client, error: ProxyError) -> None:
+    def _answer(self, client: Client, answer: Answer, record: Record) -> None:
+        record.status = answer.status
+        record.sent = len(answer.body)
+        client.answer(answer)
+
+    def _fail(self, client: Client, error: ProxyError, record: Record) -> None:
+        record.failure = error
         if client.begun:
+            record.end = End.ABORTED
             client.abort()
         else:
-            client.answer(self._policy.failed(error))
+            self._answer(client, self._policy.failed(error, record.plan), record)
+
+    def _report(self, record: Record) -> None:
+        """Tells the observers; what goes wrong there is no trouble of the client's."""
+        self._served += 1
+        target = self._policy.target_of(record.head) if record.plan is None else None
+        outcome = record.outcome(f"{self._name}-{self._served:x}", target, monotonic())
+        try:
+            if self._on_failure is not None and record.failure is not None:
+                self._on_failure(outcome)
+            if self._on_outcome is not None:
+                self._on_outcome(outcome)
+        except Exception:
+            LOG.exception("An outcome could not be told")
 
     async def _decide(self, head: RequestHead) -> Plan | Answer:
         if self._first_look is not None and head.method != "OPTIONS":
@@ -83,12 +116,14 @@ class Relay:
             return self._policy.limited(exceeded)
         return _carried_out(decision)
 
-    async def _fetch(self, client: Client, plan: Plan) -> None:
+    async def _fetch(self, client: Client, plan: Plan, record: Record) -> None:
         body = Upload(client, self._replay_bytes, self._max_body) if plan.with_body else None
         while True:
+            record.plan = plan
             length = client.head.length if plan.with_body else 0
             fields = self._policy.outbound(client.head, plan)
             exchange = await self._egress.open(Fetch(plan, fields, length, client.head))
+            record.connected(exchange.look_up, exchange.connect, reused=exchange.reused)
             sending = None
             try:
                 if body is not None and plan.with_body:
@@ -100,25 +135,33 @@ class Relay:
                     client.head, plan, reply, replayable=body is not None and body.replayable
                 )
                 if isinstance(decision, Deliver):
-                    await self._deliver(client, decision, reply, exchange)
+                    record.first_octet = monotonic() - record.started
+                    await self._deliver(client, decision, reply, exchange, record)
                     return
                 plan = decision.plan
             finally:
+                if body is not None:
+                    record.received = body.size
                 if sending is not None and not sending.done():
                     sending.cancel()
                 exchange.release()
 
     async def _deliver(
-        self, client: Client, deliver: Deliver, reply: ReplyHead, exchange: Exchange
+        self,
+        client: Client,
+        deliver: Deliver,
+        reply: ReplyHead,
+        exchange: Exchange,
+        record: Record,
     ) -> None:
+        record.status = deliver.status
         client.begin(deliver, reply.length)
         if reply.status == 101:
-            await tunnel(client, exchange, self._tunnel_idle)
+            await tunnel(client, exchange, record, self._tunnel_idle)
             return
-        total = 0
         while chunk := await exchange.read():
-            total += len(chunk)
-            if self._max_response is not None and total > self._max_response:
+            record.sent += len(chunk)
+            if self._max_response is not None and record.sent > self._max_response:
                 raise ResponseBodyTooLarge
             await client.send(chunk)
         client.finish()

@@ -5,7 +5,7 @@ Owns: their shape. Must not know: any implementation.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from cors_anywhere.errors import ProxyError
@@ -47,9 +47,16 @@ class Client(Protocol):
     def abort(self) -> None:
         """Ends the connection so that what was sent cannot pass for complete."""
 
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        """Calls back once when the proxy is told to stop; at once if it has been."""
+
 
 class Exchange(Protocol):
-    """One request to a target, and its reply."""
+    """One request to a target, and its reply. The times are in seconds."""
+
+    look_up: float
+    connect: float
+    reused: bool
 
     async def send(self, chunk: bytes) -> None: ...
 

@@ -1,6 +1,7 @@
 """A WebSocket's octets, carried both ways.
 
-Owns: when a tunnel ends. Must not know: frames, or how either side is reached.
+Owns: when a tunnel ends, and that both sides are told when it is the proxy that goes. Must not
+know: what any frame says, or how either side is reached.
 """
 
 from __future__ import annotations
@@ -8,36 +9,110 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from cors_anywhere.errors import ProxyError
+from cors_anywhere.http1.frames import Frames, close_frame
+from cors_anywhere.outcome import Record
 from cors_anywhere.sides import Client, Exchange
 
+FAREWELL_SECONDS = 5.0
+"""For the two sides to answer the Close that a proxy sends when it is told to stop."""
 
-async def tunnel(client: Client, exchange: Exchange, idle: float) -> None:
-    """Carries octets both ways until either side ends, or both are silent for too long."""
-    ways: list[asyncio.Future[None]] = []
+
+async def tunnel(client: Client, exchange: Exchange, record: Record, idle: float) -> None:
+    """Carries octets both ways until either side ends, or both are silent for `idle` seconds.
+
+    A proxy that is told to stop puts a Close frame with 1001 into either direction (RFC 6455
+    section 7.4.1), where a frame has ended, and what follows is dropped.
+    """
+    inward = _Way(client.read, exchange.send, close_frame(masked=True))
+    outward = _Way(exchange.read, client.send, close_frame(masked=False))
+    tasks: list[asyncio.Future[None]] = []
     try:
         async with asyncio.timeout(idle) as deadline:
-            for read, send in ((client.read, exchange.send), (exchange.read, client.send)):
-                ways.append(asyncio.ensure_future(_carry(read, send, deadline, idle)))
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in (inward, outward):
+                tasks.append(asyncio.ensure_future(way.carry(deadline, idle)))
+            farewell = _Farewell((inward, outward), tasks, deadline)
+            client.when_draining(farewell.begin)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if farewell.begun:
+                await asyncio.wait(tasks)
     except TimeoutError:
         pass  # an end like any other
     finally:
-        for way in ways:
-            way.cancel()
-        ends = await asyncio.gather(*ways, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        record.received, record.sent = inward.octets, outward.octets
     for end in ends:
-        if isinstance(end, ProxyError):
+        if isinstance(end, Exception):  # not the cancellation of the other way
             raise end
     client.finish()
 
 
-async def _carry(
-    read: Callable[[], Awaitable[bytes]],
-    send: Callable[[bytes], Awaitable[None]],
-    deadline: asyncio.Timeout,
-    idle: float,
-) -> None:
-    while chunk := await read():
-        await send(chunk)
-        deadline.reschedule(asyncio.get_running_loop().time() + idle)
+class _Way:
+    """One direction."""
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[bytes]],
+        send: Callable[[bytes], Awaitable[None]],
+        close: bytes,
+    ) -> None:
+        self._read = read
+        self._send = send
+        self._close = close
+        self._frames = Frames()
+        self._told = False  # the Close has been sent
+        self.leaving = False  # the Close is to be sent
+        self.octets = 0
+
+    async def carry(self, deadline: asyncio.Timeout, idle: float) -> None:
+        """Returns at this side's end, or at its Close frame once it was sent one."""
+        while chunk := await self._read():
+            self.octets += len(chunk)
+            ended = self._frames.feed(chunk)
+            if not self.leaving:
+                await self._send(chunk)
+                deadline.reschedule(asyncio.get_running_loop().time() + idle)
+                continue
+            if not self._told:
+                await self._send(self._with_close(chunk, ended))
+            if self._frames.closing:
+                return
+
+    def _with_close(self, chunk: bytes, ended: int) -> bytes:
+        """Of a side's last octets what is sent: to the end of a frame, and the Close behind it."""
+        if not ended:
+            return chunk
+        self._told = True
+        return chunk[:ended] + (b"" if self._frames.closing else self._close)
+
+    async def leave(self) -> None:
+        """Sends the Close, now or as soon as the frame that is under way has ended."""
+        self.leaving = True
+        if self._frames.closing:
+            self._told = True  # they are saying goodbye already
+        elif self._frames.between:
+            self._told = True
+            await self._send(self._close)
+
+
+class _Farewell:
+    """What a tunnel does when the proxy is told to stop."""
+
+    def __init__(
+        self,
+        ways: tuple[_Way, _Way],
+        tasks: list[asyncio.Future[None]],
+        deadline: asyncio.Timeout,
+    ) -> None:
+        self._ways = ways
+        self._tasks = tasks
+        self._deadline = deadline
+        self.begun = False
+
+    def begin(self) -> None:
+        """Says goodbye to both sides, which have a little time to answer."""
+        self.begun = True
+        for way in self._ways:
+            self._tasks.append(asyncio.ensure_future(way.leave()))
+        self._deadline.reschedule(asyncio.get_running_loop().time() + FAREWELL_SECONDS)

@@ -18,7 +18,7 @@ class Upload:
     def __init__(self, client: Client, replay_bytes: int, max_bytes: int | None) -> None:
         self._client = client
         self._kept: list[bytes] | None = []
-        self._size = 0
+        self.size = 0
         self._replay_bytes = replay_bytes
         self._max_bytes = max_bytes
         self._ended = False
@@ -45,11 +45,11 @@ class Upload:
             exchange.fail(error)
 
     def _keep(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._max_bytes is not None and self._size > self._max_bytes:
+        self.size += len(chunk)
+        if self._max_bytes is not None and self.size > self._max_bytes:
             raise BodyTooLarge
         if self._kept is not None:
-            if self._size > self._replay_bytes:
+            if self.size > self._replay_bytes:
                 self._kept = None
             else:
                 self._kept.append(chunk)

@@ -28,11 +28,13 @@ from cors_anywhere.messages import (
     Exceeded,
     Fetch,
     Fields,
+    Hop,
     Length,
     Plan,
     ReplyHead,
     RequestHead,
 )
+from cors_anywhere.outcome import End, Outcome
 from cors_anywhere.proxy import choices
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.policy import Policy
@@ -65,6 +67,7 @@ class Client:
         self.answered: Answer | None = None
         self.delivered: Deliver | None = None
         self.begun = False
+        self.drained: list[Callable[[], None]] = []
 
     async def read(self) -> bytes:
         if not self._body and self._hangs:
@@ -90,9 +93,14 @@ class Client:
     def abort(self) -> None:
         self.events.append("abort")
 
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        self.drained.append(callback)
+
 
 class Exchange:
     """A target's side of one exchange, played from values."""
+
+    look_up, connect, reused = 0.25, 0.5, False
 
     def __init__(
         self,
@@ -262,14 +270,6 @@ async def test_a_reply_at_the_limit_is_whole() -> None:
 
 
 @in_loop
-async def test_foreseen_failures_are_told_to_whoever_watches() -> None:
-    seen: list[tuple[str, ProxyError]] = []
-    client, failure = Client(), DnsError()
-    await serve(client, failure, on_failure=lambda head, error: seen.append((head.path, error)))
-    assert seen == [("/http://a.example.com/", failure)]
-
-
-@in_loop
 async def test_a_client_that_leaves_releases_the_exchange() -> None:
     client = Client([b"x"], hangs=True, length=CHUNKED, method="POST")
     exchange = Exchange(ok())
@@ -346,13 +346,93 @@ def test_requests_are_counted(refused: str, events: list[str]) -> None:
     run()
 
 
+# --- outcomes ---------------------------------------------------------------------------------
+
+
+async def outcomes(client: Client, *exchanges: Exchange | Exception, **options: Any) -> Outcome:
+    """Serves the client; the one outcome that was told of it."""
+    told: list[Outcome] = []
+    await serve(client, *exchanges, on_outcome=told.append, **options)
+    (outcome,) = told
+    return outcome
+
+
 @in_loop
-async def test_a_refused_target_that_counted_is_told_to_whoever_watches() -> None:
-    client, seen = Client(path="/http://intranet/"), list[ProxyError]()
-    watch: Any = {"on_failure": lambda head, error: seen.append(error)}
-    await serve(client, metered=True, meter=Meter(""), **watch)
-    assert client.events == ["answer 403"]
-    assert [error.error for error in seen] == ["destination_ip_prohibited"]
+async def test_the_outcome_of_a_delivered_reply_tells_what_was_carried() -> None:
+    client = Client([b"abc"], method="POST", path="/http://a.example.com/x?secret=1")
+    outcome = await outcomes(client, Exchange(ok(5), b"hello"))
+    assert (outcome.method, outcome.client) == ("POST", "192.0.2.7")
+    assert outcome.origin == "https://page.test"
+    assert outcome.target == outcome.final == "http://a.example.com/x"
+    assert (outcome.status, outcome.end, outcome.error) == (200, End.COMPLETE, None)
+    assert (outcome.received, outcome.sent) == (3, 5)
+    assert (outcome.times.look_up, outcome.times.connect, outcome.reused) == (0.25, 0.5, False)
+    assert outcome.times.first_octet is not None
+    assert outcome.times.first_octet <= outcome.times.total
+
+
+@in_loop
+async def test_the_outcome_of_redirects_tells_the_hops_without_their_queries() -> None:
+    location = ok(0, 302, ("location", "/next?token=2"))
+    outcome = await outcomes(Client(), Exchange(location), Exchange(ok()))
+    assert outcome.hops == (Hop(302, "http://a.example.com/next"),)
+    assert (outcome.target, outcome.final) == ("http://a.example.com/", "http://a.example.com/next")
+    assert outcome.times.connect == 1.0
+
+
+@in_loop
+async def test_the_outcome_of_a_failure_has_its_error_and_status() -> None:
+    outcome = await outcomes(Client(), DnsError(log_detail="c-ares: no address"))
+    assert (outcome.status, outcome.error, outcome.end) == (502, "dns_error", End.COMPLETE)
+    assert outcome.detail == "c-ares: no address"
+
+
+@in_loop
+async def test_the_outcome_of_a_refusal_names_its_rule_and_the_target() -> None:
+    outcome = await outcomes(Client(path="/http://intranet/?q"))
+    assert (outcome.status, outcome.rule) == (403, "single-label")
+    assert (outcome.target, outcome.reused) == ("http://intranet/", None)
+
+
+@in_loop
+async def test_the_outcome_of_a_reply_that_broke_off_says_so_beside_the_status_sent() -> None:
+    outcome = await outcomes(Client(), Exchange(ok(9), b"hello", ReadTimeout()))
+    assert (outcome.status, outcome.end) == (200, End.ABORTED)
+    assert outcome.error == "connection_read_timeout"
+
+
+@in_loop
+async def test_the_outcome_of_a_client_that_left_has_no_status() -> None:
+    told: list[Outcome] = []
+    client = Client([b"x"], hangs=True, length=CHUNKED, method="POST")
+    relay = asyncio.ensure_future(serve(client, Exchange(ok()), on_outcome=told.append))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    relay.cancel()
+    await asyncio.wait([relay])
+    assert [(one.end, one.status) for one in told] == [(End.CLIENT_GONE, None)]
+
+
+@in_loop
+async def test_only_failures_are_told_to_who_watches_for_them() -> None:
+    told: list[Outcome] = []
+    await serve(Client(), Exchange(ok()), on_failure=told.append)
+    assert told == []
+    await serve(Client(), DnsError(), on_failure=told.append)
+    assert [outcome.error for outcome in told] == ["dns_error"]
+
+
+@in_loop
+async def test_an_observer_that_fails_is_no_trouble_of_the_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_: Outcome) -> None:
+        raise RuntimeError("full")
+
+    client = Client()
+    await serve(client, Exchange(ok(5), b"hello"), on_outcome=fail)
+    assert client.events[-1] == "finish"
+    assert "An outcome could not be told" in caplog.text
 
 
 # --- bodies and redirects ---------------------------------------------------------------------
@@ -477,3 +557,13 @@ async def test_a_switch_to_another_protocol_is_a_failure() -> None:
     client = handshake(hangs=True)
     await serve(client, Exchange(ok(CHUNKED, 101, ("upgrade", "h2c")), hangs=True))
     assert client.events == ["answer 502"]
+
+
+@in_loop
+async def test_a_broken_tunnel_that_nobody_foresaw_is_no_clean_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = handshake(hangs=True)
+    await serve(client, Exchange(switched(), ValueError("a mistake of ours")))
+    assert client.events[-1] == "abort"
+    assert "a mistake of ours" in caplog.text

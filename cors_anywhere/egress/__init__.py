@@ -104,6 +104,10 @@ class DirectEgress:
 class PooledExchange:
     """One exchange over a connection of the pool."""
 
+    look_up = 0.0
+    connect = 0.0
+    reused = False
+
     def __init__(
         self,
         egress: DirectEgress,

@@ -7,7 +7,7 @@ what is allowed, or how a target is reached.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado import httputil
@@ -208,6 +208,12 @@ class ConnectionClient:
         """The reply is complete."""
         self._make_room()
         self._connection.finish()
+
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        """Calls back when the proxy is told to stop. Tornado's own server does not tell."""
+        when_draining = getattr(self._connection, "when_draining", None)
+        if when_draining is not None:
+            when_draining(callback)
 
     def abort(self) -> None:
         """Ends the connection so that the reply cannot pass for complete."""

@@ -111,6 +111,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._waiting_since = 0.0  # when the client last did something, or could
         self._unsent = 0  # octets, when a stall was last looked at
         self._closing = False  # no further request is read
+        self._on_drain: Callable[[], None] | None = None
         self._draining = False  # the next reply says that it is the last
         self._lingering = False
         self._close_callback: Callable[[], None] | None = None
@@ -166,6 +167,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._deadline.close()
         self._forget_gone_timer()
         self._drop_delegate()
+        self._on_drain = None
         self.output.resume()
 
     # --- reading ------------------------------------------------------------------------------
@@ -376,7 +378,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         if self._chunked:
             self.output.write(b"0\r\n\r\n")
         self.output.flush()
-        self._delegate = self._close_callback = None
+        self._delegate = self._close_callback = self._on_drain = None
         if self._body.done and not self._blocked:
             self._next()
         elif self._continue_due or self._tunnelling:
@@ -503,8 +505,17 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         A client may send one until a reply has told it not to (RFC 9112 section 9.6).
         """
         self._draining = True
+        if self._on_drain is not None:
+            self._on_drain()
         if self._head is None and not self._head_late and not self._lingering:
             self._set_deadline()
+
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        """Calls back once when the connection is drained; at once if it has been."""
+        if self._draining:
+            callback()
+        else:
+            self._on_drain = callback
 
     def kept_waiting(self) -> float:
         """Seconds for which the connection has waited for the client; 0 while the proxy itself is

@@ -1,7 +1,7 @@
 """What the operator's log says of requests that failed.
 
 Owns: which failures are worth a line, what the line holds, and how many lines there may be. Must
-not know: how a request is served. Query strings, userinfo and credentials are never logged.
+not know: how a request is served.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from time import monotonic
 
-from cors_anywhere.errors import GatewayError, GatewayTimeout, ProhibitedTarget, ProxyError
-from cors_anywhere.messages import RequestHead
+from cors_anywhere.outcome import Outcome
 
 LINES_PER_SECOND = 5
 """A flood of failures must not become a flood of log."""
+
+_PROHIBITED = "destination_ip_prohibited"
 
 
 class FailureLog:
@@ -25,16 +26,20 @@ class FailureLog:
         self._lines = 0
         self._omitted = 0
 
-    def __call__(self, head: RequestHead, error: ProxyError) -> None:
+    def __call__(self, outcome: Outcome) -> None:
         """One request has failed."""
-        if not isinstance(error, (ProhibitedTarget, GatewayError, GatewayTimeout)):
+        if not _is_the_operators(outcome):
             return
         if not self._has_room():
             self._omitted += 1
             return
-        url = head.path.partition("?")[0][1:].encode("ascii", "backslashreplace").decode()
         self._logger.info(
-            "%s for %s: %s %s: %s", error.status, head.peer, head.method, url, _cause(error)
+            "%s for %s: %s %s: %s",
+            outcome.status if outcome.status is not None else "no reply",
+            outcome.client,
+            outcome.method,
+            outcome.target or "no target",
+            cause(outcome),
         )
 
     def _has_room(self) -> bool:
@@ -47,8 +52,22 @@ class FailureLog:
         return self._lines <= LINES_PER_SECOND
 
 
-def _cause(error: ProxyError) -> str:
-    if error.log_detail:
-        return f"{error.error} ({error.log_detail})"
-    cause = f" ({error.__cause__})" if error.__cause__ else ""
-    return f"{error.error}{cause}"
+def _is_the_operators(outcome: Outcome) -> bool:
+    """A forbidden address, or a target that failed; a client's own mistakes are no news."""
+    status = outcome.status
+    return (
+        outcome.error == _PROHIBITED
+        or (outcome.error is not None and status in _FAILED)
+        or (outcome.error is not None and outcome.error.startswith(_REPLY_CUT))
+    )
+
+
+_FAILED = frozenset((502, 503, 504))
+_REPLY_CUT = ("http_response_", "connection_")  # though a good status was sent before
+
+
+def cause(outcome: Outcome) -> str:
+    """What went wrong, for the operator's eyes."""
+    hops = f" after {len(outcome.hops)} redirects, at {outcome.final}" if outcome.hops else ""
+    detail = f" ({outcome.detail})" if outcome.detail else ""
+    return f"{outcome.error}{detail}{hops}"

@@ -281,8 +281,15 @@ class Policy:
 
     # --- the proxy's own replies --------------------------------------------------------------
 
-    def failed(self, error: ProxyError) -> Answer:
-        """The reply that a failure causes."""
+    def target_of(self, head: RequestHead) -> Target | None:
+        """What the path names, whoever asks: for the log."""
+        try:
+            return parse_path(self._under_base(head))
+        except ProxyError:
+            return None
+
+    def failed(self, error: ProxyError, plan: Plan | None = None) -> Answer:
+        """The reply that a failure causes. `plan` is what was being carried out."""
         fields = [_TEXT]
         if error.error:
             fields.append(("proxy-status", _proxy_status(error)))

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from cors_anywhere.http1.output import reset_socket
 from tests.support.fronts import Front
-from tests.support.process import Command, command
+from tests.support.process import command
 from tests.support.target import Do, target
 from tests.support.tls import Tls
 from tests.support.websocket import (
@@ -29,7 +29,7 @@ from tests.support.websocket import (
     hand,
     peer,
 )
-from tests.support.wire import Held, client, proxied, until
+from tests.support.wire import Held, proxied, until
 
 
 @pytest.fixture(scope="module")
@@ -224,36 +224,45 @@ async def stands_still(count: Callable[[], int]) -> None:
 # --- shutdown ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ends", [True, False], ids=["ends-by-itself", "goes-on"])
-def test_a_tunnel_goes_on_during_a_shutdown_until_the_drain_timeout(ends: bool) -> None:
-    async def talk() -> tuple[float, int]:
-        loop = asyncio.get_running_loop()
-        with command("--drain-timeout", "2") as running:
-            async with peer(echo_until_the_end) as host:
-                async with dial(f"127.0.0.1:{running.port}", f"ws://{host}/") as socket:
-                    await socket.send("before")
-                    assert await socket.recv() == "before"
-                    begun = loop.time()
-                    running.process.send_signal(signal.SIGTERM)
-                    await listener_is_closed(running)
-                    await socket.send("after")
-                    assert await socket.recv() == "after"
-                    if ends:
-                        await socket.close()
-                    await asyncio.wait_for(socket.wait_closed(), 8)
-                status = await asyncio.to_thread(running.process.wait, 5)
-                return loop.time() - begun, status
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_shutdown_tells_both_sides_that_the_proxy_goes_away(scheme: str, tls: Tls) -> None:
+    async def talk() -> tuple[int | None, int | None, int]:
+        codes: asyncio.Queue[int | None] = asyncio.Queue()
 
-    seconds, status = asyncio.run(talk())
-    assert status == 0
-    assert seconds < 1.5 if ends else 1.9 <= seconds <= 3.5
+        async def serving(socket: ServerConnection) -> None:
+            await echo_until_the_end(socket)
+            await socket.wait_closed()
+            codes.put_nowait(socket.close_code)
+
+        secure = tls if scheme == "wss" else None
+        with command("--drain-timeout", "30", "--ca-file", tls.ca_file) as running:
+            async with (
+                peer(serving, secure) as host,
+                dial(f"127.0.0.1:{running.port}", f"{scheme}://{host}/") as socket,
+            ):
+                await socket.send("before")
+                assert await socket.recv() == "before"
+                running.process.send_signal(signal.SIGTERM)
+                await asyncio.wait_for(socket.wait_closed(), 20)
+                told = await asyncio.wait_for(codes.get(), 20)
+            status = await asyncio.to_thread(running.process.wait, 20)
+            return socket.close_code, told, status
+
+    assert asyncio.run(talk()) == (1001, 1001, 0)
 
 
-async def listener_is_closed(running: Command) -> None:
-    """Returns when nobody listens any more."""
-    while True:
-        try:
-            async with client(running):
-                pass
-        except OSError:
-            return
+def test_a_tunnel_whose_sides_ignore_the_close_ends_long_before_the_drain_timeout() -> None:
+    async def talk() -> int:
+        switch = SWITCH + f"Upgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n\r\n".encode()
+        async with target((Do.REQUEST, switch, Do.WAIT)) as server:
+            with command("--drain-timeout", "600") as running:
+                at = f"127.0.0.1:{running.port}"
+                reader, writer = await hand(at, server.url, *HANDSHAKE)
+                await reader.readuntil(b"\r\n\r\n")
+                running.process.send_signal(signal.SIGTERM)
+                assert await reader.read() == b"\x88\x02\x03\xe9"
+                status = await asyncio.to_thread(running.process.wait, 60)
+                writer.close()
+                return status
+
+    assert asyncio.run(talk()) == 0
