@@ -16,13 +16,15 @@ class ProxyError(Exception):
     ``detail`` is the public sentence, the body of that reply; it must never hold an address that a
     name resolved to. ``log_detail`` is for the operator's log only. ``hint`` names the option
     that would change the outcome; it is shown to both. ``rule`` names the rule that refused,
-    for the log and the metrics.
+    for the log and the metrics. ``redirected_to`` is the URL to which a target redirected, when it
+    is there that the request fails.
     """
 
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "Internal Server Error"
     error: ClassVar[str | None] = "proxy_internal_error"  # RFC 9209 section 2.3
     sentence: ClassVar[str] = "The proxy failed."
+    fields: ClassVar[tuple[tuple[str, str], ...]] = ()  # of the reply, besides those of every one
 
     def __init__(
         self, detail: str = "", *, hint: str = "", log_detail: str = "", rule: str | None = None
@@ -31,6 +33,7 @@ class ProxyError(Exception):
         self.hint = hint
         self.log_detail = log_detail
         self.rule = rule
+        self.redirected_to = ""
         super().__init__(self.detail)
 
 
@@ -103,6 +106,8 @@ class LoopDetected(ProxyError):
 class MethodNotAllowed(ProxyError):
     status, reason, error = 405, "Method Not Allowed", "http_request_error"
     sentence = "The proxy does not serve this method."
+    # RFC 9110 section 15.5.6. All other tokens pass too; a list cannot say so.
+    fields = (("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, PROPFIND, REPORT"),)
 
 
 # --- the client's message --------------------------------------------------------------------

@@ -76,6 +76,8 @@ class RequestHead(NamedTuple):
     scheme: str  # "http" or "https": how the client reached the proxy
     secure_port: int  # the port the client reached, for X-Forwarded-Port
     base: str = ""  # the path under which a Tornado application mounts the proxy: "/proxy"
+    mounted: bool = False  # whether an application mounts it: which hosts it has is its affair
+    front: str = ""  # the address of a trusted front server that connected for the client
 
     def get(self, name: str) -> str | None:
         """The first value of a field, by its lower-case name."""
@@ -113,6 +115,8 @@ class Plan(NamedTuple):
     hops: tuple[Hop, ...]
     exception_only: str | None  # a host rule's verdict: only explicitly allowed addresses will do
     upgrade: bool = False  # the request asks for a WebSocket
+    private: bool = False  # named by the operator: whatever its name and address are, it may be
+    continued: Fields = ()  # the client's of which the proxy sends a continuation: CDN-Loop
 
 
 class Answer(NamedTuple):

@@ -34,6 +34,7 @@ from cors_anywhere.errors import (
     VersionNotSupported,
 )
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
+from cors_anywhere.tokens import TOKEN
 
 
 class ClientHead(NamedTuple):
@@ -64,7 +65,7 @@ class _Silent:
 
 
 _SILENT = _Silent()
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TOKEN = TOKEN.encode("ascii")
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
 _OTHER_VERSION = re.compile(_TOKEN + rb" [\x21-\x7e\x80-\xff]+ HTTP/[0-9]\.[0-9]")
 _STATUS_LINE = re.compile(rb"(?:HTTP/1\.([01]) ([0-9]{3}))(?: (.*))?", re.DOTALL)
