@@ -28,7 +28,7 @@ check: .venv/developing
 
 # Tests skip what they lack, and say so; where CI is true nothing may be missing.
 test: .venv/developing
-	tools/need unshare=util-linux ip=iproute2 chromium || [ "$$CI" != true ]
+	tools/need unshare=util-linux ip=iproute2 chromium nginx caddy haproxy || [ "$$CI" != true ]
 	$(BIN)/pytest $(ARGS)
 cover: .venv/developing
 	$(BIN)/coverage run -m pytest $(ARGS)

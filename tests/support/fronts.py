@@ -77,6 +77,8 @@ class Reply(NamedTuple):
 class Connection:
     """A client's connection to a front."""
 
+    host = "proxy.test"
+
     def __init__(self, front: Front) -> None:
         self._base = front.base
         self.sock = socket.create_connection(("127.0.0.1", front.port), PATIENCE)
@@ -88,7 +90,7 @@ class Connection:
 
     def ask(self, path: str, *fields: str, method: str = "GET", body: bytes | None = None) -> None:
         """Sends a request; `path` is what follows the proxy's base URL and its slash."""
-        lines = [f"{method} {self._base}/{path} HTTP/1.1", "Host: proxy.test", *fields]
+        lines = [f"{method} {self._base}/{path} HTTP/1.1", f"Host: {self.host}", *fields]
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
