@@ -23,7 +23,7 @@ _RDHUP = getattr(select, "POLLRDHUP", 0)
 class Output:
     """Writes to a transport."""
 
-    __slots__ = ("_held", "_loop", "_ready", "_size", "_transport", "_waiter", "paused")
+    __slots__ = ("_held", "_loop", "_ready", "_size", "_transport", "_waiters", "paused")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
@@ -31,7 +31,7 @@ class Output:
         self._held: list[bytes] = []
         self._size = 0
         self.paused = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._ready: asyncio.Future[None] = loop.create_future()
         self._ready.set_result(None)
 
@@ -57,12 +57,15 @@ class Output:
                 self._transport.write(data)
 
     def wait(self) -> asyncio.Future[None]:
-        """A future that is done when the peer has taken enough for more to be written."""
+        """A future that is done when the peer has taken enough for more to be written.
+
+        Each call gets one of its own: whoever gives up waiting cancels nobody else's.
+        """
         if not self.paused:
             return self._ready
-        if self._waiter is None:
-            self._waiter = self._loop.create_future()
-        return self._waiter
+        waiter = self._loop.create_future()
+        self._waiters.append(waiter)
+        return waiter
 
     def pause(self) -> None:
         """The transport's buffer is full."""
@@ -71,9 +74,10 @@ class Output:
     def resume(self) -> None:
         """The transport's buffer has room, or the connection is gone and nobody need wait."""
         self.paused = False
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def unsent(self) -> int:
         """Octets that the peer has not taken from this process yet."""
@@ -94,10 +98,22 @@ class Output:
             reset_socket(sock)
         self._transport.abort()
 
+    def peer_has_spoken(self) -> bool:
+        """Whether octets or an end of the peer's wait in the kernel."""
+        sock = self._transport.get_extra_info("socket")
+        return sock is None or sock.fileno() < 0 or has_waiting(sock)
+
     def peer_is_gone(self) -> bool:
         """Whether the peer has closed."""
         sock = self._transport.get_extra_info("socket")
         return sock is not None and has_closed(sock)
+
+
+def has_waiting(sock: socket.socket) -> bool:
+    """Whether octets, or an end, wait to be read: also those that no event has reported yet."""
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def has_closed(sock: socket.socket) -> bool:

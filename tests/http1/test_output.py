@@ -156,3 +156,32 @@ async def test_the_kernel_tells_that_the_peer_is_gone_while_nothing_is_read() ->
         writer.transport.abort()
         await writer.ended
         assert not writer.output.peer_is_gone()
+
+
+@in_loop
+async def test_who_gives_up_waiting_to_write_cancels_nobody_else() -> None:
+    async with pair() as (writer, peer):
+        await filled(writer)
+        one, other = (asyncio.ensure_future(_waits(writer)) for _ in range(2))
+        await asyncio.sleep(0)
+        one.cancel()
+        reading = asyncio.ensure_future(received(peer, 2**40))
+        await other
+        assert one.cancelled()
+        writer.transport.close()
+        await reading
+
+
+async def _waits(writer: Writer) -> None:
+    await writer.output.wait()
+
+
+@in_loop
+async def test_what_waits_to_be_read_is_seen_before_any_event_tells_of_it() -> None:
+    async with pair() as (writer, peer):
+        assert not writer.output.peer_has_spoken()
+        peer.send(b"x")  # no turn of the event loop until the question
+        assert writer.output.peer_has_spoken()
+    async with pair() as (writer, peer):
+        peer.shutdown(socket.SHUT_WR)
+        assert writer.output.peer_has_spoken()
