@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -16,10 +15,18 @@ from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress import DirectEgress, OwnAddresses
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
-from cors_anywhere.hooks import AskingMeter, CheckRate, ChooseProxy, FirstLook, asynchronous
+from cors_anywhere.hooks import (
+    AskingMeter,
+    CheckRate,
+    ChooseProxy,
+    FirstLook,
+    OnOutcome,
+    choose_proxy_of,
+    first_look_of,
+    on_outcome_of,
+)
 from cors_anywhere.limits.meters import CountingMeter
 from cors_anywhere.observe.failures import FailureLog
-from cors_anywhere.outcome import Outcome
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.policy import Choices, Policy
@@ -42,7 +49,7 @@ class Proxy:
         first_look: FirstLook | None = None,
         choose_proxy: ChooseProxy | None = None,
         check_rate: CheckRate | None = None,
-        on_outcome: Callable[[Outcome], object] | None = None,
+        on_outcome: OnOutcome | None = None,
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
     ) -> None:
@@ -60,16 +67,16 @@ class Proxy:
             settings,
             own=self.own,
             resolver=resolver,
-            choose_proxy=None if choose_proxy is None else asynchronous(choose_proxy),
+            choose_proxy=None if choose_proxy is None else choose_proxy_of(choose_proxy),
             max_idle=max_idle,
         )
         self.relay = Relay(
             self.policy,
             self.egress,
             meter,
-            first_look=None if first_look is None else asynchronous(first_look),
+            first_look=None if first_look is None else first_look_of(first_look),
             on_failure=FailureLog(LOG),
-            on_outcome=on_outcome,
+            on_outcome=None if on_outcome is None else on_outcome_of(on_outcome),
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
@@ -91,7 +98,7 @@ def choices(settings: Settings) -> Choices:
 
 def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:
     if check_rate is not None:
-        return AskingMeter(asynchronous(check_rate), settings.compiled.rate_limit)
+        return AskingMeter(check_rate, settings.compiled.rate_limit)
     if settings.compiled.rate_limit is not None:
         return CountingMeter(settings.compiled.rate_limit)
     return None

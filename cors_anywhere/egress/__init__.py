@@ -17,7 +17,16 @@ from cors_anywhere.egress.pool import TOTAL, Pool
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
 from cors_anywhere.errors import ConnectionTerminated
 from cors_anywhere.http1.client import TargetConnection, TargetLimits
-from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fetch, Fields, Plan, ReplyHead, Target
+from cors_anywhere.messages import (
+    CHUNKED,
+    UNTIL_CLOSE,
+    Fetch,
+    Fields,
+    Plan,
+    ReplyHead,
+    RequestHead,
+    Target,
+)
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.outbound import OutboundProxy
 
@@ -27,7 +36,7 @@ _IDEMPOTENT = frozenset(  # RFC 9110 section 9.2.2, and the safe methods of WebD
     ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH")
 )
 
-Chooser = Callable[[Target], Awaitable[OutboundProxy | None]]
+Chooser = Callable[[Target, RequestHead], Awaitable[OutboundProxy | None]]
 
 
 class DirectEgress:
@@ -68,7 +77,7 @@ class DirectEgress:
         plan = fetch.plan
         target = plan.target
         if self._choose_proxy is not None:
-            proxy = await self._choose_proxy(target)
+            proxy = await self._choose_proxy(target, fetch.head)
         else:
             proxy = self._proxies.choose(target)
         key = (target.scheme, target.host, target.port, proxy)

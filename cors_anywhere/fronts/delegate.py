@@ -20,7 +20,7 @@ from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.fronts.detached import DetachedConnection
 from cors_anywhere.fronts.fields import WireHeaders, pairs_of
-from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook
+from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.messages import CHUNKED, Answer, Deliver, Fields, Length, RequestHead
 from cors_anywhere.proxy import Proxy
@@ -43,6 +43,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         first_look: FirstLook | None = None,
         choose_proxy: ChooseProxy | None = None,
         check_rate: CheckRate | None = None,
+        on_outcome: OnOutcome | None = None,
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
     ) -> None:
@@ -51,6 +52,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             first_look=first_look,
             choose_proxy=choose_proxy,
             check_rate=check_rate,
+            on_outcome=on_outcome,
             resolver=resolver,
             max_idle=max_idle,
         )
