@@ -45,7 +45,9 @@ class CorsProxyHandler(RequestHandler):
 
     `Application([(r"/proxy/(.*)", CorsProxyHandler, {"proxy": CorsProxy()})])`
 
-    The application's cross-site checks do not apply: the proxy decides whom it serves.
+    The group may have a name. A subclass may override `prepare`, as an async function too, and
+    calls this one's unless it answers by itself. The application's cross-site checks do not apply:
+    the proxy decides whom it serves.
     """
 
     SUPPORTED_METHODS = _AnyMethod()  # type: ignore[assignment]  # WebDAV's, and whatever comes
@@ -64,9 +66,9 @@ class CorsProxyHandler(RequestHandler):
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Never fails: what is fetched is read from the request line, octet for octet."""
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "replace") if value else ""  # None: the group took no part
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Starts the relay as soon as the head is here, if a body follows: it streams through it.
 
         Without one it waits for the request's end, which is next: Tornado would close a connection
@@ -74,7 +76,8 @@ class CorsProxyHandler(RequestHandler):
         """
         assert self.request.method is not None
         uri = self.request.uri or "/"
-        base = _mounted_at(uri, self.path_args[-1] if self.path_args else "")
+        captured = [*self.path_args, *self.path_kwargs.values()]
+        base = _mounted_at(uri, captured[-1] if captured else "")
         line = httputil.RequestStartLine(self.request.method, uri, self.request.version)
         context = getattr(self.request.connection, "context", None)
         fields = pairs_of(self.request.headers)
@@ -83,6 +86,7 @@ class CorsProxyHandler(RequestHandler):
         self._head = self._proxy.head(line, fields, context, base)
         if self._head.length != 0:
             self._start()
+        return None
 
     def _start(self) -> None:
         self._client.start(self._head).add_done_callback(self._served)
@@ -102,7 +106,7 @@ class CorsProxyHandler(RequestHandler):
         self._log()
         self.on_finish()
 
-    def _end_request(self, *_: Any) -> None:
+    def _end_request(self, *_: Any, **__: Any) -> None:
         self._client.end()
         if self._head.length == 0:
             self._start()
@@ -112,6 +116,8 @@ def _mounted_at(uri: str, captured: str) -> str:
     """The path before the target in `uri`, without its final slash: Tornado hands over only the
     decoded target, and every octet counts."""
     path = uri.partition("?")[0]
+    if not captured:
+        return path.removesuffix("/")
     start = path.find("/")
     while start >= 0:
         if unquote(path[start + 1 :]) == captured:

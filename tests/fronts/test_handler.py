@@ -213,3 +213,67 @@ async def test_a_handler_may_answer_before_the_proxy_does(
     assert (got.code, got.body) == (401, b"who are you?")
     assert not target.requests
     assert not [record for record in caplog.records if record.exc_info]
+
+
+class Known(CorsProxyHandler):
+    """Asks somebody else who may come in."""
+
+    async def prepare(self) -> None:
+        await asyncio.sleep(0)
+        if self.request.headers.get("X-Key") == "k":
+            super().prepare()
+        else:
+            self.set_status(401)
+            self.finish("who are you?")
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("body", [None, b"x" * 100_000], ids=["bodiless", "with-a-body"])
+async def test_prepare_may_be_an_async_function(
+    http_client: AsyncHTTPClient,
+    http_server: object,
+    base_url: str,
+    target: Site,
+    app: App,
+    body: bytes | None,
+) -> None:
+    proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",)))
+    app.add_handlers(".*", [(r"/known/(.*)", Known, {"proxy": proxy})])
+    url = f"{base_url}/known/{target.url}"
+    got = await ask(http_client, url, method="POST", body=body)
+    assert (got.code, got.body, target.requests) == (401, b"who are you?", [])
+    got = await ask(http_client, url, method="POST", body=body, headers={"X-Key": "k"})
+    assert (got.code, got.body, target.last.body) == (200, b"ok", body or b"")
+    await proxy.close()
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "route", [r"/there/(?P<url>.*)", r"/there(?:/(.*))?", r"/(?P<where>\w+)/(?P<url>.*)"]
+)
+async def test_the_last_group_is_the_target_whether_it_has_a_name_or_not(
+    http_client: AsyncHTTPClient,
+    http_server: object,
+    base_url: str,
+    target: Site,
+    app: App,
+    route: str,
+) -> None:
+    proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",)))
+    app.add_handlers(".*", [(route, CorsProxyHandler, {"proxy": proxy})])
+    got = await ask(http_client, f"{base_url}/there/{target.url}/a?b=/c", method="POST")
+    assert (got.body, target.last.path) == (b"ok", "/a?b=/c")
+    got = await ask(http_client, f"{base_url}/there/")
+    assert (got.code, got.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    await proxy.close()
+
+
+@pytest.mark.gen_test
+async def test_the_mount_without_a_slash_is_the_help_page_where_the_route_has_it(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, app: App
+) -> None:
+    proxy = CorsProxy()
+    app.add_handlers(".*", [(r"/there(?:/(.*))?", CorsProxyHandler, {"proxy": proxy})])
+    got = await ask(http_client, f"{base_url}/there")
+    assert (got.code, got.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    await proxy.close()
