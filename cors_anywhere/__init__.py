@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cors_anywhere.config.settings import Problem, Settings, SettingsError
+    from cors_anywhere.config.problems import Problem, SettingsError
+    from cors_anywhere.config.settings import Settings
     from cors_anywhere.egress.resolver import Resolver
     from cors_anywhere.errors import (
         BadRequest,
@@ -90,7 +91,7 @@ _HOMES = {
     "OutboundProxy": "rules.outbound",
     "OutboundProxyError": "errors",
     "Outcome": "outcome",
-    "Problem": "config.settings",
+    "Problem": "config.problems",
     "ProhibitedTarget": "errors",
     "ProxyAuthenticationDemanded": "errors",
     "ProxyError": "errors",
@@ -105,7 +106,7 @@ _HOMES = {
     "ResponseIncomplete": "errors",
     "ResponseTimeout": "errors",
     "Settings": "config.settings",
-    "SettingsError": "config.settings",
+    "SettingsError": "config.problems",
     "Target": "messages",
     "TargetError": "errors",
     "Times": "outcome",

@@ -1,24 +1,19 @@
 """What the operator gave: the command line and the environment, read and ranked.
 
 Owns: which source of a value wins, and where each value came from, for the messages about it.
-Must not know: files and sockets (cli.py), or whether a value is sensible (settings.py).
+Must not know: files and sockets (files.py, startup.py), or whether a value is sensible
+(settings.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any
 
-from cors_anywhere.config.options import NODE_TLS, OPTIONS, PREFIX, PROXY_VARIABLES, SWITCH, Option
-
-
-class Mistake(NamedTuple):
-    """What is wrong, and the option or variable it came from."""
-
-    where: str
-    text: str
+from cors_anywhere.config.environment import set_variables
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES, SWITCH, Option
+from cors_anywhere.config.problems import Problem
 
 
 @dataclass
@@ -27,7 +22,8 @@ class Given:
 
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[Problem] = field(default_factory=list)
+    doubts: list[Problem] = field(default_factory=list)  # works, and is hardly what was meant
 
     def source(self, setting: str) -> str:
         """What to call a setting in front of the operator."""
@@ -35,16 +31,24 @@ class Given:
         return self.sources.get(setting) or next(names, setting)
 
     def blame(self, setting: str, text: str) -> None:
-        self.mistakes.append(Mistake(self.source(setting), text))
+        self.mistakes.append(Problem(self.source(setting), text))
+
+    def said(self) -> list[str]:
+        """The doubts, as sentences."""
+        return [f"{where}: {text}" for where, text in self.doubts]
+
+    def doubt(self, setting: str, text: str) -> None:
+        self.doubts.append(Problem(self.source(setting), text))
 
 
 def gather(command_line: Mapping[str, Any], environment: Mapping[str, str]) -> Given:
     """Read what was given. An option beats its variable, which beats the variables kept.
 
-    `command_line` maps option names to text, a tuple of texts, or a bool. None and () are unset.
+    `command_line` maps option names to a tuple of the texts given, or to a bool. None and () are
+    unset.
     """
     given = Given()
-    variables = _set_variables(environment)
+    variables = set_variables(environment)
     ranks: dict[str, int] = {}
     for option in OPTIONS:
         rank, where, raw = next(_sources(option, command_line, variables), (9, "", None))
@@ -52,7 +56,7 @@ def gather(command_line: Mapping[str, Any], environment: Mapping[str, str]) -> G
             continue
         if rank == ranks.get(option.field):
             given.mistakes.append(
-                Mistake(where, f"contradicts {given.sources[option.field]}: give one of them")
+                Problem(where, f"contradicts {given.sources[option.field]}: give one of them")
             )
         ranks[option.field] = rank
         given.sources[option.field] = where
@@ -62,14 +66,6 @@ def gather(command_line: Mapping[str, Any], environment: Mapping[str, str]) -> G
         if where in variables:
             given.values[name], given.sources[name] = variables[where], where
     return given
-
-
-def _set_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables that are not empty, trimmed. Node.js knows one value of its switch, "0"."""
-    variables = {name: text.strip() for name, text in environment.items() if text.strip()}
-    if variables.pop(NODE_TLS, "") == "0":
-        variables[NODE_TLS] = "on"
-    return variables
 
 
 def _sources(
@@ -90,11 +86,24 @@ def _sources(
 def _read(option: Option, raw: Any, given: Given) -> None:
     """Put the value read from `raw` among the given ones, or its mistakes."""
     if option.kind == "many":
-        texts = raw.split(",") if isinstance(raw, str) else raw
-        read = [_value(option, text, given) for text in texts if text.strip()]
+        texts = _separated(option, raw, given) if isinstance(raw, str) else raw
+        read = [_value(option, text, given) for text in texts]
         given.values[option.field] = tuple(value for value in read if value is not None)
-    elif (value := _value(option, raw, given)) is not None:
+        return
+    if isinstance(raw, tuple):
+        if len(raw) > 1:
+            given.doubt(option.field, f"was given {len(raw)} times: the last one counts")
+        raw = raw[-1]
+    if (value := _value(option, raw, given)) is not None:
         given.values[option.field] = () if option.kind == "clear" else value
+
+
+def _separated(option: Option, text: str, given: Given) -> Sequence[str]:
+    """The values in a variable. One of commas alone looks like a restriction, and would be none."""
+    texts = [part for part in text.split(",") if part.strip()]
+    if not texts:
+        given.blame(option.field, f"holds commas alone: {_instead_of_nothing(option)}")
+    return texts
 
 
 def _value(option: Option, raw: str | bool, given: Given) -> Any:
@@ -102,18 +111,29 @@ def _value(option: Option, raw: str | bool, given: Given) -> Any:
     if isinstance(raw, bool):
         return raw
     try:
-        return option.read(raw.strip())
+        return _read_text(option, raw.strip())
     except ValueError as error:
         given.blame(option.field, str(error))
         return None
 
 
-def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each variable that looks like ours and is not."""
-    names = {name for option in OPTIONS for name in (option.variable, *option.legacy)}
-    known = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
-    for name in sorted(environment):
-        ending = name.removeprefix(PREFIX)
-        if ending != name and ending not in known and environment[name].strip():
-            near = get_close_matches(ending, known, n=1)  # what all begin with makes all alike
-            yield f"{name} is not known" + (f": is {PREFIX}{near[0]} meant?" if near else "")
+def _read_text(option: Option, text: str) -> Any:
+    if not text:
+        raise ValueError(f"is empty: {_instead_of_nothing(option)}")
+    if option.kind == "many" and "," in text and not option.holds_commas:
+        raise ValueError(
+            f'"{text}" has a comma: repeat the option, as in {_repeated(option, text)}'
+            f" (commas separate in {option.variable} only)"
+        )
+    return option.read(text)
+
+
+def _instead_of_nothing(option: Option) -> str:
+    if option.field == "require_headers":
+        return "name a header, or give --no-require-header"
+    return "name at least one, or leave it out" if option.kind == "many" else "give a value"
+
+
+def _repeated(option: Option, text: str) -> str:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return " ".join(f"{option.flag} {part}" for part in parts[:3]) or f"{option.flag} VALUE"

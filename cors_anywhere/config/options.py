@@ -2,17 +2,15 @@
 help and the README's table are derived.
 
 Owns: each option's name, the variables it may come from, and how its text is read.
-Must not know: what was given (given.py), what a value means (settings.py), or how help is printed.
+Must not know: what was given (given.py), what a value means or is by default (settings.py), or how
+help is printed (manual.py).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, Final, Literal, NamedTuple
-
-from cors_anywhere.config.settings import Settings
 
 PREFIX: Final = "CORSANYWHERE_"
 PROXY_VARIABLES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -86,28 +84,15 @@ class Option(NamedTuple):
         return PREFIX + self.name.upper().replace("-", "_")
 
     @property
+    def holds_commas(self) -> bool:
+        """Whether a comma may be part of one value, as it may of a header's."""
+        return self.read is _header
+
+    @property
     def declaration(self) -> str:
         """What the command line is told: `--name`, or `--name/--no-name`."""
         return f"{self.flag}/--no-{self.name}" if self.kind == "flag" else self.flag
 
-    @property
-    def default(self) -> str:
-        """The default in words."""
-        value = "" if self.kind == "clear" else DEFAULTS[self.field]
-        if isinstance(value, bool):
-            return "on" if value else "off"
-        if isinstance(value, tuple):
-            return ", ".join(value) or "none"
-        return (
-            f"{value:g}"
-            if isinstance(value, float)
-            else str(self.unset if value is None else value)
-        )
-
-
-DEFAULTS: Final[dict[str, Any]] = {
-    item.name: item.default for item in fields(Settings) if item.init
-}
 
 GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "Listening": (
@@ -344,18 +329,3 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
 }
 
 OPTIONS: Final = tuple(option for group in GROUPS.values() for option in group)
-
-_MARKDOWN: Final = str.maketrans({"*": r"\*", "<": "&lt;", ">": "&gt;", "|": r"\|"})
-
-
-def markdown_table() -> str:
-    """The table of options as the README shows it."""
-    rows = ["| option | variable | default | |", "| --- | --- | --- | --- |"]
-    for option in OPTIONS:
-        names = f"`{option.declaration.replace('/', '` `')}`"
-        variables = ", ".join(f"`{name}`" for name in (option.variable, *option.legacy))
-        metavar = f" {option.metavar}" if option.metavar else ""
-        names = names[:-1] + metavar + "`" + ("…" if option.kind == "many" else "")
-        text = option.help.translate(_MARKDOWN)
-        rows.append(f"| {names} | {variables} | {option.default} | {text} |")
-    return "\n".join(rows) + "\n"

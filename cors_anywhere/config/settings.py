@@ -1,37 +1,30 @@
 """The operator's choices: frozen, and valid once they exist.
 
 Owns: every setting's name and default, and the mistakes of settings that belong together.
-Must not know: the command line, the environment or the file system (cli.py); what the choices lead
-to (policy.py, egress.py, serving.py).
+Must not know: how text becomes values (given.py) or files become text (files.py); what the choices
+lead to (policy.py, egress, serving.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from cors_anywhere.config.checks import CHECKS, LIST_CHECKS, proxy, read_list
+from cors_anywhere.config.environment import unknown_variables
+from cors_anywhere.config.files import load_files
+from cors_anywhere.config.given import Given, gather
+from cors_anywhere.config.problems import Problem, SettingsError
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
 from cors_anywhere.rules.target_pattern import TargetPattern
 
-
-class Problem(NamedTuple):
-    """A mistake in one setting: what it is, and how to put it right."""
-
-    setting: str  # the field's name
-    text: str
-
-
-class SettingsError(ValueError):
-    """All the mistakes in a set of settings."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(f"{setting}: {text}" for setting, text in problems))
-        self.problems = problems
+LOG = logging.getLogger("cors_anywhere")
 
 
 class Compiled(NamedTuple):
@@ -112,6 +105,30 @@ class Settings:
     no_proxy: str = ""
 
     compiled: Compiled = field(init=False, repr=False, compare=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Settings from the variables that the command reads. Raises SettingsError, whose problems
+        name the variables."""
+        given = gather({}, environ)
+        settings = cls.from_given(given)
+        if settings is None or given.mistakes:
+            raise SettingsError(tuple(given.mistakes))
+        for doubt in (*given.said(), *unknown_variables(environ)):
+            LOG.warning("%s", doubt)
+        return settings
+
+    @classmethod
+    def from_given(cls, given: Given) -> Self | None:
+        """The settings, their files read; None, and their mistakes among the given ones, when they
+        cannot be made."""
+        load_files(given)
+        try:
+            return cls(**given.values)
+        except SettingsError as error:
+            for problem in error.problems:
+                given.blame(*problem)
+            return None
 
     def __post_init__(self) -> None:
         problems: list[Problem] = []

@@ -1,6 +1,6 @@
-"""From what was given to Settings and a taken port, with all that is wrong on the way.
+"""From settings to a taken port, with all that is wrong on the way.
 
-Owns: the files and the port, which are tried before anything listens.
+Owns: the port, which is tried before anything listens.
 Must not know: options and variables (given.py), what a setting means, or how to serve.
 """
 
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import errno
 import socket
-import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from cors_anywhere.config.given import Given
-from cors_anywhere.config.settings import Settings, SettingsError
+from cors_anywhere.config.settings import Settings
 
 
 class Server(Protocol):
@@ -35,74 +33,6 @@ class Server(Protocol):
         ...
 
 
-def make_settings(given: Given) -> Settings | None:
-    """The settings; None, and their mistakes among the given ones, when they cannot be made."""
-    _load_help(given)
-    _try_tls_files(given)
-    try:
-        return Settings(**given.values)
-    except SettingsError as error:
-        for problem in error.problems:
-            given.blame(problem.setting, problem.text)
-        return None
-
-
-def _load_help(given: Given) -> None:
-    """Replace the path of the help file by its text and type."""
-    path = given.values.pop("help_text", None)
-    if path is None:
-        return
-    try:
-        given.values["help_text"] = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        given.blame("help_text", _unreadable(path, error))
-    except UnicodeDecodeError:
-        given.blame("help_text", f'"{path}" is not text: save it as UTF-8')
-    if path.lower().endswith((".html", ".htm")):
-        given.values["help_type"] = "text/html"
-
-
-def _try_tls_files(given: Given) -> None:
-    """Load the TLS files once, so that a bad one is known before anything listens."""
-    if authorities := given.values.get("ca_file"):
-        try:
-            ssl.create_default_context(cafile=authorities)
-        except ssl.SSLError:
-            given.blame("ca_file", f'"{authorities}" holds no certificates: give a PEM file')
-        except OSError as error:
-            given.blame("ca_file", _unreadable(authorities, error))
-    readable = [_readable(given, setting) for setting in ("tls_cert", "tls_key")]
-    if not all(readable):
-        return
-    certificate, key = given.values["tls_cert"], given.values["tls_key"]
-    try:
-        # An empty password: an encrypted key is a mistake, not a question on the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        given.blame(
-            "tls_cert",
-            f'"{certificate}" and the key "{key}" do not load ({reason}): give a PEM certificate'
-            " with the unencrypted PEM key that belongs to it",
-        )
-
-
-def _readable(given: Given, setting: str) -> bool:
-    path = given.values.get(setting)
-    if path is None:
-        return False
-    try:
-        Path(path).open("rb").close()
-    except OSError as error:
-        given.blame(setting, _unreadable(path, error))
-        return False
-    return True
-
-
-def _unreadable(path: str, error: OSError) -> str:
-    return f'"{path}" cannot be read ({error.strerror}): give the path of a readable file'
-
-
 def take_port(given: Given, settings: Settings | None, server: Server) -> list[socket.socket]:
     """Take the port, also when other settings are wrong: a port in use is reported with them."""
     listening = settings or _listening_only(given)
@@ -117,7 +47,7 @@ def take_port(given: Given, settings: Settings | None, server: Server) -> list[s
 
 def _listening_only(given: Given) -> Settings | None:
     """Settings of the address alone, when that much was given without a mistake."""
-    if {mistake.where for mistake in given.mistakes} & {
+    if {mistake.setting for mistake in given.mistakes} & {
         given.source("hosts"),
         given.source("port"),
     }:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from cors_anywhere.config.checks import CHECKS, LIST_CHECKS
-from cors_anywhere.config.options import DEFAULTS
-from cors_anywhere.config.settings import Settings, SettingsError
+from cors_anywhere.config.manual import DEFAULTS
+from cors_anywhere.config.problems import SettingsError
+from cors_anywhere.config.settings import Settings
 
 
 def test_every_setting_is_checked() -> None:

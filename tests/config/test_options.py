@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cors_anywhere.config.options import DEFAULTS, OPTIONS, PROXY_VARIABLES, markdown_table
+from cors_anywhere.config.manual import DEFAULTS
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 
 
 def test_every_setting_can_be_given() -> None:
@@ -21,9 +22,3 @@ def test_what_may_be_repeated_is_a_tuple_and_a_flag_a_bool() -> None:
     types = {"many": tuple, "clear": tuple, "flag": bool}
     for option in OPTIONS:
         assert isinstance(DEFAULTS[option.field], types.get(option.kind, object)), option.name
-
-
-def test_the_table_for_the_readme_has_a_row_for_each_option() -> None:
-    lines = markdown_table().splitlines()
-    assert len(lines) == 2 + len(OPTIONS)
-    assert "| `--port N` | `CORSANYWHERE_PORT`, `PORT` | 8080 |" in lines[3]

@@ -14,7 +14,8 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 
-from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES, markdown_table
+from cors_anywhere.config.manual import markdown_table
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -80,7 +81,7 @@ def test_links_lead_somewhere(link: str) -> None:
 def test_options_in_the_text_exist(option: str) -> None:
     names = {option.flag for option in OPTIONS}
     names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
-    foreign = {"--help", "--rm", "--bind"}  # click's, Docker's, http.server's
+    foreign = {"--help", "--check", "--rm", "--bind"}  # the command line's, Docker's, http.server's
     assert option in names | foreign
 
 

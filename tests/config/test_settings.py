@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cors_anywhere.config.settings import Settings, SettingsError
+from cors_anywhere.config.given import Given
+from cors_anywhere.config.problems import SettingsError
+from cors_anywhere.config.settings import Settings
 from cors_anywhere.messages import Target
 from cors_anywhere.rules.outbound import OutboundProxy
 
@@ -88,3 +91,38 @@ def test_what_may_be_secret_shows_neither_in_repr_nor_in_mistakes() -> None:
     found = mistakes(set_headers=(("X", "secret\x00"),), all_proxy="socks5://user:secret@p.test")
     assert len(found) == 2
     assert "secret" not in str(found)
+
+
+def test_the_mistakes_of_settings_join_those_of_files() -> None:
+    given = Given({"port": -1, "ca_file": "missing"}, {"port": "PORT"})
+    assert Settings.from_given(given) is None
+    assert [mistake.setting for mistake in given.mistakes] == ["--ca-file", "PORT"]
+
+
+def test_the_environment_makes_settings_as_it_does_for_the_command(tmp_path: Path) -> None:
+    (tmp_path / "help.txt").write_text("Help!", encoding="utf-8")
+    variables = {
+        "CORSANYWHERE_WHITELIST": "https://a.test, https://b.test",
+        "CORSANYWHERE_HELP_FILE": str(tmp_path / "help.txt"),
+        "PORT": "81",
+    }
+    assert Settings.from_env(variables) == Settings(
+        allow_origins=("https://a.test", "https://b.test"), help_text="Help!", port=81
+    )
+
+
+def test_the_process_s_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORSANYWHERE_MAX_REDIRECTS", "3")
+    assert Settings.from_env().max_redirects == 3
+
+
+def test_all_mistakes_in_the_environment_are_raised_at_once_by_their_variables() -> None:
+    variables = {"PORT": "x", "CORSANYWHERE_RATELIMIT": "often", "CORSANYWHERE_CA_FILE": "/no/such"}
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env(variables)
+    assert {problem.setting for problem in raised.value.problems} == set(variables)
+
+
+def test_a_variable_that_is_not_known_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    Settings.from_env({"CORSANYWHERE_ALOW_ORIGIN": "https://a.test"})
+    assert "is CORSANYWHERE_ALLOW_ORIGIN meant?" in caplog.text

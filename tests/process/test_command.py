@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cors_anywhere import __version__
-from cors_anywhere.config.options import GROUPS, OPTIONS
+from cors_anywhere.config.options import OPTIONS
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.command import main
 
@@ -148,17 +147,6 @@ def test_a_port_that_was_taken_for_nothing_is_given_back() -> None:
     assert [opened.fileno() for opened in server.bound] == [-1]
 
 
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [(["--allow-orgin", "x"], "--allow-origin"), (["--port"], "--port"), (["what"], "what")],
-)
-def test_a_command_line_that_cannot_be_read_exits_2(
-    capsys: pytest.CaptureFixture[str], args: list[str], said: str
-) -> None:
-    assert main(args, {}, FakeServer()) == 2
-    assert said in capsys.readouterr().err
-
-
 def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     variables = {
         "NODE_TLS_REJECT_UNAUTHORIZED": "0",
@@ -172,22 +160,6 @@ def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> No
     assert "open to everyone" in printed.err
     assert "NODE_TLS_REJECT_UNAUTHORIZED: the certificates" in printed.err
     assert "CORSANYWHERE_ALLOW_ORIGIN" in printed.err
-
-
-def test_the_help_groups_all_options_and_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"], {}, FakeServer()) == 0
-    text = capsys.readouterr().out
-    assert all(f"\n{title}:\n" in text for title in GROUPS)
-    assert all(f"  {option.flag} " in text for option in OPTIONS)
-    assert "[default: 127.0.0.1]" in text
-    assert (
-        "\n  --max-redirects N               Redirects followed for a request. [default:\n" in text
-    )
-
-
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--version"], {}, FakeServer()) == 0
-    assert capsys.readouterr().out == f"cors-anywhere {__version__}\n"
 
 
 def command(*args: str) -> subprocess.Popen[str]:
@@ -243,3 +215,24 @@ def test_a_valid_configuration_can_be_checked_without_serving_it(
 def test_a_check_tells_the_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", "--port", "x"], {}, FakeServer()) == 2
     assert "  --port: " in capsys.readouterr().err
+
+
+def test_a_check_tells_what_is_doubtful_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "--port", "1", "--port", "0"], {}, FakeServer()) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "The configuration is valid.\n"
+    assert printed.err == "Warning: --port: was given 2 times: the last one counts\n"
+
+
+@pytest.mark.parametrize("asked", ["--help", "--version"])
+def test_help_and_version_load_no_server(asked: str) -> None:
+    code = (
+        "import sys; from cors_anywhere.process.command import main; main([sys.argv[1]]);"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, asked], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "cors_anywhere" in loaded
+    assert loaded & {"tornado", "aiodns", "pycares", "asyncio", "httptools", "limits"} == set()

@@ -1,0 +1,77 @@
+"""The files that settings name, tried before anything listens.
+
+Owns: which of them are read, and what becomes of their mistakes.
+Must not know: what is in a TLS file (certificates.py), or what a setting means.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cors_anywhere.config.certificates import (
+    Unusable,
+    check_authorities,
+    check_certificate,
+    check_key,
+    check_pair,
+    lifetime,
+    unreadable,
+)
+from cors_anywhere.config.given import Given
+
+
+def load_files(given: Given) -> None:
+    """Replace the path of the help file by its text and type, and try the TLS files."""
+    _load_help(given)
+    _try(given, check_authorities, "ca_file")
+    readable = [
+        _try(given, check_certificate, "tls_cert"),
+        _try(given, check_key, "tls_key"),
+    ]
+    if all(readable) and _try(given, check_pair, "tls_cert", "tls_key"):
+        _doubt_lifetime(given)
+
+
+def _load_help(given: Given) -> None:
+    path = given.values.pop("help_text", None)
+    if path is None:
+        return
+    try:
+        given.values["help_text"] = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        given.blame("help_text", unreadable(path, error))
+    except UnicodeDecodeError:
+        given.blame("help_text", f'"{path}" is not text: save it as UTF-8')
+    if path.lower().endswith((".html", ".htm")):
+        given.values["help_type"] = "text/html"
+
+
+def _try(given: Given, check: Callable[..., None], *settings: str) -> bool:
+    """Whether the files of these settings were all given and pass the check."""
+    paths = [given.values.get(setting) for setting in settings]
+    if None in paths:
+        return False
+    try:
+        check(*paths)
+    except Unusable as error:
+        given.blame(error.setting, error.text)
+        return False
+    return True
+
+
+def _doubt_lifetime(given: Given) -> None:
+    certificate, key = given.values["tls_cert"], given.values["tls_key"]
+    valid, now = lifetime(certificate, key), time.time()
+    if valid is None or valid.begins <= now <= valid.ends:
+        return
+    if valid.ends < now:
+        said = f"expired at {_date(valid.ends)}"
+    else:
+        said = f"is not valid before {_date(valid.begins)}"
+    given.doubt("tls_cert", f'"{certificate}" {said}: browsers will refuse it')
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
