@@ -11,10 +11,9 @@ from collections.abc import Awaitable, Container
 from typing import Any
 from urllib.parse import unquote
 
-from tornado import httputil
 from tornado.web import RequestHandler, stream_request_body
 
-from cors_anywhere.fronts.delegate import ConnectionClient, CorsProxy
+from cors_anywhere.fronts.delegate import CorsProxy, body_length
 from cors_anywhere.fronts.fields import pairs_of
 
 CLIENT_LEFT = 499
@@ -55,8 +54,7 @@ class CorsProxyHandler(RequestHandler):
     def initialize(self, proxy: CorsProxy) -> None:
         connection = self.request.connection
         assert connection is not None
-        self._proxy = proxy
-        self._client = ConnectionClient(proxy, connection)
+        self._client = proxy.client(connection)
 
     def _cross_origin_protection(self) -> None:
         pass
@@ -78,21 +76,20 @@ class CorsProxyHandler(RequestHandler):
         uri = self.request.uri or "/"
         captured = [*self.path_args, *self.path_kwargs.values()]
         base = _mounted_at(uri, captured[-1] if captured else "")
-        line = httputil.RequestStartLine(self.request.method, uri, self.request.version)
-        context = getattr(self.request.connection, "context", None)
         fields = pairs_of(self.request.headers)
+        length = body_length(fields)
+        self._client.take_head(self.request.method, uri, fields, length, base)
         self._auto_finish = False
         self.request.method = _Method(self.request.method)
-        self._head = self._proxy.head(line, fields, context, base)
-        if self._head.length != 0:
+        if length != 0:
             self._start()
         return None
 
     def _start(self) -> None:
-        self._client.start(self._head).add_done_callback(self._served)
+        self._client.start().add_done_callback(self._served)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        return self._client.feed(chunk)
+        return self._client.data_received(chunk)
 
     def on_connection_close(self) -> None:
         # Tornado also comes here after a reply that was complete before the request was, and then
@@ -107,8 +104,8 @@ class CorsProxyHandler(RequestHandler):
         self.on_finish()
 
     def _end_request(self, *_: Any, **__: Any) -> None:
-        self._client.end()
-        if self._head.length == 0:
+        self._client.ended()
+        if self._client.head.length == 0:
             self._start()
 
 

@@ -1,8 +1,8 @@
 """The client's side of the wire: one connection, any number of requests in turn.
 
 Owns: when octets are read, what they mean as messages, how replies are framed, and the client's
-deadlines. Must not know: targets, policy, or what a reply says. It implements
-`tornado.httputil.HTTPConnection` and calls any `HTTPServerConnectionDelegate`.
+deadlines. Must not know: targets, policy, or what a reply says: a `Service` makes a `Receiver` for
+each request.
 """
 
 from __future__ import annotations
@@ -11,16 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
-from tornado import httputil
-
-from cors_anywhere.errors import (
-    BadRequest,
-    HeadTooLarge,
-    ProxyError,
-    RequestTimeout,
-    UrlTooLong,
-)
-from cors_anywhere.fronts.fields import WireHeaders, pairs_of
+from cors_anywhere.errors import HeadTooLarge, ProxyError, RequestTimeout, UrlTooLong
+from cors_anywhere.http1.answers import NO_CONTENT, own_fields
 from cors_anywhere.http1.body import Body, CloseBody, LengthBody, request_body
 from cors_anywhere.http1.deadline import Deadline
 from cors_anywhere.http1.head import (
@@ -31,8 +23,9 @@ from cors_anywhere.http1.head import (
     skip_empty_lines,
 )
 from cors_anywhere.http1.output import Output
+from cors_anywhere.http1.receiver import Receiver
 from cors_anywhere.http1.transport import stream
-from cors_anywhere.messages import Answer, Fields
+from cors_anywhere.messages import CHUNKED, Answer, Fields, Length
 
 LINGER_SECONDS = 5.0
 """How long the rest of a request is read and dropped after its reply (nginx: lingering_timeout)."""
@@ -61,7 +54,7 @@ class ClientLimits(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What Tornado's handlers, and the proxy, read of a connection."""
+    """Who is at the other end, and how they came."""
 
     remote_ip: str
     protocol: str
@@ -76,7 +69,14 @@ class Registry(Protocol):
     def discard(self, connection: ServerConnection, /) -> None: ...
 
 
-class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
+class Service(Protocol):
+    """Who answers."""
+
+    def receiver(self, connection: ServerConnection, /) -> Receiver:
+        """Who takes in the next request of a connection."""
+
+
+class ServerConnection(asyncio.Protocol):
     """One client connection.
 
     `refusal` turns a failure of the client's own message into the reply for it. `registry` is told
@@ -85,12 +85,12 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
 
     def __init__(
         self,
-        root: httputil.HTTPServerConnectionDelegate,
+        service: Service,
         refusal: Callable[[ProxyError], Answer],
         limits: ClientLimits,
         registry: Registry,
     ) -> None:
-        self._root = root
+        self._service = service
         self._refusal = refusal
         self._limits = limits
         self._registry = registry
@@ -99,9 +99,9 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._buffer = b""
         self._head: ClientHead | None = None  # of the request that is being served
         self._body: Body = _NO_BODY
-        self._delegate: httputil.HTTPMessageDelegate | None = None
-        self._request_ended = False  # the delegate knows that the request is complete
-        self._blocked = False  # the delegate asked to wait before more of the body
+        self._receiver: Receiver | None = None
+        self._request_ended = False  # the receiver knows that the request is complete
+        self._blocked = False  # the receiver asked to wait before more of the body
         self._head_late = False  # the header deadline runs
         self._gone_timer: asyncio.TimerHandle | None = None
         self._reply_begun = self._reply_done = True
@@ -114,8 +114,6 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._on_drain: Callable[[], None] | None = None
         self._draining = False  # the next reply says that it is the last
         self._lingering = False
-        self._close_callback: Callable[[], None] | None = None
-        self.no_keep_alive = False
         self.closed = False
 
     # --- asyncio.Protocol ---------------------------------------------------------------------
@@ -166,7 +164,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._registry.discard(self)
         self._deadline.close()
         self._forget_gone_timer()
-        self._drop_delegate()
+        self._drop_receiver()
         self._on_drain = None
         self.output.resume()
 
@@ -194,13 +192,11 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
                 return
 
     def _failed(self, failure: BaseException) -> None:
-        """Answers for a message that is at fault, or for a delegate that is."""
+        """Answers for a message that is at fault, or for a receiver that is."""
         if isinstance(failure, ProxyError):
             self._refuse(failure)
-        elif isinstance(failure, httputil.HTTPInputError):  # Tornado's delegates refuse with it
-            self._refuse(BadRequest(str(failure)))
         else:
-            report = {"message": "a delegate failed", "exception": failure, "protocol": self}
+            report = {"message": "a receiver failed", "exception": failure, "protocol": self}
             self._loop.call_exception_handler(report)
             self._refuse(ProxyError())
 
@@ -231,11 +227,8 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self._body = request_body(head.length, self._limits.header_bytes)
             self._continue_due = head.expects_continue
         self._set_deadline()
-        self._delegate = delegate = self._root.start_request(self, self)
-        start_line = httputil.RequestStartLine(head.method, head.path, head.version)
-        self._wait_for(delegate.headers_received(start_line, WireHeaders(head.fields)))
-        if self._continue_due and not getattr(delegate, "asks_for_body", False):
-            self.want_body()
+        self._receiver = receiver = self._service.receiver(self)
+        self._wait_for(receiver.head_received(head))
         if self._body.done and not self._blocked:
             self._end_request()
 
@@ -247,20 +240,20 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         self._buffer = rest or b""
         if not self._reply_done:  # what is only dropped has one deadline for all of it
             self._set_deadline()
-        if content and self._delegate is not None:
-            self._wait_for(self._delegate.data_received(content))
+        if content and self._receiver is not None:
+            self._wait_for(self._receiver.data_received(content))
         if self._body.done and not self._blocked:
             self._end_request()
 
     def _end_request(self) -> None:
         self._request_ended = True
-        if self._delegate is not None:
-            self._delegate.finish()
+        if self._receiver is not None:
+            self._receiver.ended()
         elif self._reply_done:
             self._next()
 
     def _wait_for(self, waited: Awaitable[None] | None) -> None:
-        """Reads no further until the delegate has taken what it was given."""
+        """Reads no further until the receiver has taken what it was given."""
         if waited is None:
             return
         future = asyncio.ensure_future(waited)
@@ -303,65 +296,75 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self._gone_timer = None
 
     def want_body(self) -> None:
-        """The delegate wants the body: tell a client that waits for leave (RFC 9110, 10.1.1).
-
-        A delegate with a true attribute `asks_for_body` calls this when it does. For any other it
-        is called when the head has been received, as Tornado's own server does.
-        """
+        """The receiver wants the body: tell a client that waits for leave (RFC 9110, 10.1.1)."""
         if self._continue_due and not self._reply_begun:
             self.output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._waiting_since = self._loop.time()
         self._continue_due = False
 
-    # --- httputil.HTTPConnection ----------------------------------------------------------------
+    # --- replying -------------------------------------------------------------------------------
 
-    def write_headers(
-        self,
-        start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
-        headers: httputil.HTTPHeaders,
-        chunk: bytes | None = None,
+    def write_head(
+        self, status: int, reason: str, fields: Fields, length: Length | None
     ) -> asyncio.Future[None]:
-        assert isinstance(start_line, httputil.ResponseStartLine)
+        """Begins the reply. Its body is `length` octets, or CHUNKED; None: the fields tell.
+
+        The future is done when more may be written. Raises ValueError for a field that cannot be
+        sent; nothing was, then.
+        """
         head = self._head
         if head is None or self._reply_begun or self.closed:
             return self.output.wait()
+        bodiless = head.method == "HEAD" or status in NO_CONTENT
+        chunked = length is CHUNKED and not bodiless and head.version == "HTTP/1.1"
+        framing: list[tuple[str, str]] = []
+        if chunked:
+            framing.append(("transfer-encoding", "chunked"))
+        elif isinstance(length, int) and not bodiless:
+            framing.append(("content-length", str(length)))
+        self._chunked = chunked
+        ends_with_connection = length is CHUNKED and not bodiless and not chunked
+        framing += self._connection_field(head, ends_with_connection)
+        octets = serialise(f"HTTP/1.1 {status} {reason}", [*fields, *framing])
         self._reply_begun = True
-        fields = pairs_of(headers)
-        fields = [*fields, *self._framing(head, start_line.code, fields)]
-        octets = serialise(f"HTTP/1.1 {start_line.code} {start_line.reason}", fields)
-        future = self.output.write(octets)
-        if start_line.code == 101:
-            self._begin_tunnel()
-        return self.write(chunk) if chunk else future
+        return self.output.write(octets)
 
-    def _begin_tunnel(self) -> None:
-        """What the client sends from now on is one body without end (RFC 9110 section 7.8)."""
+    def _connection_field(self, head: ClientHead, ends: bool) -> list[tuple[str, str]]:
+        """What a reply says about the connection's future (RFC 9112 section 9.3)."""
+        last = self._closing or ends or not head.keep_alive or self._continue_due
+        if last or (self._draining and not self._buffer):
+            self._closing = True
+            return [("connection", "close")]
+        return [("connection", "keep-alive")] if head.version == "HTTP/1.0" else []
+
+    def answer(self, answer: Answer) -> None:
+        """Sends a complete reply that the proxy made itself. Raises ValueError or TypeError for
+        one that cannot be sent; nothing was, then."""
+        head = self._head
+        if head is None or self._reply_begun or self.closed:
+            return
+        fields = [*own_fields(answer), *self._connection_field(head, ends=False)]
+        body = b"" if head.method == "HEAD" or answer.status in NO_CONTENT else answer.body
+        octets = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", fields) + body
+        self._reply_begun, self._chunked = True, False
+        self.output.write(octets)
+        self.finish()
+
+    def switch(self, reason: str, fields: Fields, receiver: Receiver) -> None:
+        """Replies with 101: what the client sends from now on is one body without end, for
+        `receiver`, and what is written goes out as it is (RFC 9110 section 7.8)."""
+        if self._head is None or self._reply_begun or self.closed:
+            return
+        self._reply_begun = self._closing = True
+        self._chunked = False
+        self.output.write(serialise(f"HTTP/1.1 101 {reason}", fields))
+        self._receiver = receiver
         self._body = CloseBody()
         self._tunnelling = True
         self._request_ended = False
         self._resume_reading()
         self._set_deadline()
         self._loop.call_soon(self._advance)
-
-    def _framing(self, head: ClientHead, status: int, fields: Fields) -> list[tuple[str, str]]:
-        """The fields that this connection adds to a reply (RFC 9112 section 6)."""
-        if status == 101:
-            self._closing, self._chunked = True, False
-            return []
-        framing = []
-        framed = head.method == "HEAD" or status in (204, 304)
-        framed = framed or any(name.lower() == "content-length" for name, _ in fields)
-        self._chunked = not framed and head.version == "HTTP/1.1"
-        if self._chunked:
-            framing.append(("transfer-encoding", "chunked"))
-        to_close = not head.keep_alive or self.no_keep_alive or self._continue_due
-        to_close = to_close or (self._draining and not self._buffer)
-        if to_close or self._closing or not (framed or self._chunked):
-            self._closing = True
-            framing.append(("connection", "close"))
-        elif head.version == "HTTP/1.0":
-            framing.append(("connection", "keep-alive"))
-        return framing
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
         if self._reply_done or self.closed or not chunk:
@@ -378,7 +381,7 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
         if self._chunked:
             self.output.write(b"0\r\n\r\n")
         self.output.flush()
-        self._delegate = self._close_callback = self._on_drain = None
+        self._receiver = self._on_drain = None
         if self._body.done and not self._blocked:
             self._next()
         elif self._continue_due or self._tunnelling:
@@ -387,15 +390,11 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self._set_deadline()
             self._resume_reading()
 
-    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        """As Tornado's `HTTP1Connection`: called when the client leaves before the reply's end."""
-        self._close_callback = callback
-
     # --- ends -----------------------------------------------------------------------------------
 
     def _next(self) -> None:
         """The request and its reply are complete: close, or go on to what was pipelined."""
-        self._head = self._delegate = None
+        self._head = self._receiver = None
         self._body = _NO_BODY
         if self._closing:
             self._linger() if self._buffer else self.close()
@@ -440,12 +439,11 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self.abort()  # nothing may be put into a reply that has begun
             return
         late = self._head is not None and self._reply_done
-        self._drop_delegate()
+        self._drop_receiver()
         self._closing = True
         if not late:
             answer = self._refusal(error)
-            length = ("content-length", str(len(answer.body)))
-            fields = [*answer.fields, length, ("connection", "close")]
+            fields = [*own_fields(answer), ("connection", "close")]
             octets = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", fields)
             of_head = self._head is not None and self._head.method == "HEAD"
             self.output.write(octets, b"" if of_head else answer.body)
@@ -470,13 +468,10 @@ class ServerConnection(asyncio.Protocol, httputil.HTTPConnection):
             self.transport.close()  # asyncio's TLS reads on until the peer's close_notify
         self._set_deadline()
 
-    def _drop_delegate(self) -> None:
-        delegate, self._delegate = self._delegate, None
-        callback, self._close_callback = self._close_callback, None
-        if delegate is not None and not self._request_ended:
-            delegate.on_connection_close()
-        if callback is not None:
-            callback()
+    def _drop_receiver(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.gone()
 
     def close(self) -> None:
         """Closes once all that was written is sent, at most a stall's time from now."""

@@ -1,4 +1,4 @@
-"""The client's side of the wire, on real sockets, with small delegates and with stock Tornado."""
+"""The client's side of the wire, on real sockets, with small receivers."""
 
 from __future__ import annotations
 
@@ -7,55 +7,54 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tornado import httputil
-from tornado.httputil import HTTPHeaders, ResponseStartLine
-from tornado.web import Application, RequestHandler, stream_request_body
 
 from cors_anywhere.errors import Refused
 from cors_anywhere.http1.body import MAX_PIECES
+from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.server import ClientLimits, ServerConnection
-from tests.support.loopback import Peer, connected, in_loop, serving
+from cors_anywhere.messages import CHUNKED, Length
+from tests.support.loopback import connected, in_loop, refused, serving
 
 HOST = b"Host: proxy.test\r\n"
 GET = b"GET /%s HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
-class Message(httputil.HTTPMessageDelegate):
+class Message:
     """Answers with what it was sent, when it is complete; notes what happens."""
 
-    asks_for_body = False
+    asks_at_once = True  # for the body
 
     def __init__(self, root: Root, connection: ServerConnection) -> None:
         self.root = root
         self.connection = connection
         self.body = b""
-        self.gone = asyncio.Event()
+        self.left = asyncio.Event()
 
-    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Awaitable[None] | None:
-        self.line = start_line
-        self.headers = headers
+    def head_received(self, head: ClientHead) -> Awaitable[None] | None:
+        self.head = head
         self.root.messages.append(self)
         self.root.arrived.put_nowait(self)
+        if self.asks_at_once:
+            self.connection.want_body()
         return None
 
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        self.body += chunk
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
+        self.body += data
         return None
 
-    def finish(self) -> None:
-        self.answer(f"{self.line.method} {self.line.path} ".encode() + self.body)
+    def ended(self) -> None:
+        self.answer(f"{self.head.method} {self.head.path} ".encode() + self.body)
 
-    def on_connection_close(self) -> None:
-        self.gone.set()
+    def gone(self) -> None:
+        self.left.set()
 
-    def head(self, fields: dict[str, str], status: int = 200) -> None:
+    def begin(self, length: Length | None = CHUNKED, status: int = 200) -> None:
         """Begins the reply."""
-        line = ResponseStartLine("HTTP/1.1", status, "OK")
-        self.connection.write_headers(line, HTTPHeaders(fields))
+        self.connection.write_head(status, "OK", [("A", "b")], length)
 
     def answer(self, body: bytes) -> None:
         """A whole reply."""
-        self.head({"Content-Length": str(len(body))})
+        self.begin(len(body))
         self.connection.write(body)
         self.connection.finish()
 
@@ -63,20 +62,20 @@ class Message(httputil.HTTPMessageDelegate):
 class Silent(Message):
     """Does nothing by itself: the test does."""
 
-    def finish(self) -> None:
+    def ended(self) -> None:
         pass
 
 
 class Held(Message):
     """Takes one piece of the body at a time, when the test lets it."""
 
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        super().data_received(chunk)
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
+        super().data_received(data)
         self.room = asyncio.get_running_loop().create_future()
         return self.room
 
 
-class Root(httputil.HTTPServerConnectionDelegate):
+class Root:
     """Makes messages of one kind."""
 
     def __init__(self, kind: type[Message] = Message) -> None:
@@ -84,24 +83,14 @@ class Root(httputil.HTTPServerConnectionDelegate):
         self.messages: list[Message] = []
         self.arrived: asyncio.Queue[Message] = asyncio.Queue()
 
-    def start_request(self, server_conn: object, request_conn: Any) -> Message:
-        return self.kind(self, request_conn)
+    def receiver(self, connection: ServerConnection) -> Message:
+        return self.kind(self, connection)
 
 
 def reply(body: bytes, *fields: bytes) -> bytes:
     """The octets of an answer by Message."""
     extra = b"".join(field + b"\r\n" for field in fields)
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), extra, body)
-
-
-async def refused(peer: Peer) -> bytes:
-    """The status and sentence of a refusal, which must be complete and the last that comes."""
-    octets = await peer.ended()
-    head, _, body = octets.partition(b"\r\n\r\n")
-    assert b"\r\nx-refused: yes" in head
-    assert b"\r\nconnection: close" in head
-    assert b"\r\ncontent-length: %d" % len(body) in head
-    return head[9:12] + b" " + body
+    return b"HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: %d\r\n%s\r\n%s" % (len(body), extra, body)
 
 
 # --- requests in turn ----------------------------------------------------------------------------
@@ -150,7 +139,7 @@ async def test_a_pipelined_request_waits_for_the_reply_before_it() -> None:
         first.answer(b"1")
         await peer.exactly(reply(b"1"))
         second = await root.arrived.get()
-        assert second.line.path == "/b"
+        assert second.head.path == "/b"
 
 
 @in_loop
@@ -213,12 +202,12 @@ async def test_a_reply_of_unknown_length_is_framed_as_the_version_allows(
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(b"GET / HTTP/" + version + b"\r\n" + HOST + b"\r\n")
         message = await root.arrived.get()
-        message.head({})
+        message.begin()
         message.connection.write(b"ab")
         message.connection.write(b"")
         message.connection.write(b"c")
         message.connection.finish()
-        await peer.exactly(b"HTTP/1.1 200 OK\r\n" + framing + body)
+        await peer.exactly(b"HTTP/1.1 200 OK\r\nA: b\r\n" + framing + body)
 
 
 @pytest.mark.parametrize(("method", "status"), [(b"HEAD", 200), (b"GET", 204), (b"GET", 304)])
@@ -231,7 +220,7 @@ async def test_a_reply_without_a_body_is_not_framed_and_keeps_the_connection(
         for _ in range(2):
             peer.writer.write(method + b" / HTTP/1.1\r\n" + HOST + b"\r\n")
             message = await root.arrived.get()
-            message.head({"A": "b"}, status)
+            message.begin(5, status)
             message.connection.finish()
             await peer.exactly(b"HTTP/1.1 %d OK\r\nA: b\r\n\r\n" % status)
 
@@ -245,7 +234,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Asking(Silent):
     """Says itself when it wants the body."""
 
-    asks_for_body = True
+    asks_at_once = False
 
 
 @in_loop
@@ -278,7 +267,7 @@ async def test_a_reply_instead_of_100_ends_the_connection() -> None:
 
 
 @in_loop
-async def test_100_is_sent_once_when_the_delegate_asks() -> None:
+async def test_100_is_sent_once_when_the_receiver_asks() -> None:
     root = Root(Asking)
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(EXPECTING)
@@ -295,7 +284,7 @@ async def test_100_is_sent_once_when_the_delegate_asks() -> None:
 
 
 @in_loop
-async def test_a_delegate_that_is_busy_stops_the_clients_upload() -> None:
+async def test_a_receiver_that_is_busy_stops_the_clients_upload() -> None:
     root = Root(Held)
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 30000000\r\n\r\n")
@@ -324,7 +313,7 @@ async def test_a_client_that_does_not_read_makes_writes_wait() -> None:
     async with serving(root) as server, connected(server.port, limit=1024) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
-        message.head({"Content-Length": str(2**30)})
+        message.begin(2**30)
         written = 0
         while (future := message.connection.write(b"x" * 65536)).done():
             written += 65536
@@ -418,7 +407,7 @@ async def test_a_body_that_stops_is_answered_with_408(framing: bytes) -> None:
     ):
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + framing + b"\r\n\r\n1")
         assert (await refused(peer)).startswith(b"408")
-        await root.messages[0].gone.wait()
+        await root.messages[0].left.wait()
 
 
 @in_loop
@@ -429,22 +418,20 @@ async def test_a_body_that_stops_after_the_reply_began_resets_the_connection() -
         connected(server.port) as peer,
     ):
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n1")
-        (await root.arrived.get()).head({"Content-Length": "5"})
+        (await root.arrived.get()).begin(5)
         assert await peer.was_reset()
 
 
 @in_loop
-async def test_a_client_that_stops_reading_is_reset_and_its_delegate_told() -> None:
+async def test_a_client_that_stops_reading_is_reset_and_its_receiver_told() -> None:
     root = Root(Silent)
     limits = ClientLimits(stall_timeout=SHORT)
     async with serving(root, limits) as server, connected(server.port, limit=1) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
-        closed = asyncio.Event()
-        message.connection.set_close_callback(closed.set)
-        message.head({"Content-Length": str(2**30)})
+        message.begin(2**30)
         message.connection.write(b"x" * 20_000_000)
-        await closed.wait()
+        await message.left.wait()
         assert message.connection.closed
 
 
@@ -455,7 +442,7 @@ async def test_a_client_that_reads_slowly_is_not_reset() -> None:
     async with serving(root, limits) as server, connected(server.port, limit=65536) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
-        message.head({"Content-Length": "20000000"})
+        message.begin(20000000)
         message.connection.write(b"x" * 20_000_000)
         message.connection.finish()
         await peer.until(b"\r\n\r\n")
@@ -472,14 +459,14 @@ async def test_a_client_that_reads_slowly_is_not_reset() -> None:
 
 
 @in_loop
-async def test_no_deadline_runs_while_the_delegate_thinks() -> None:
+async def test_no_deadline_runs_while_the_receiver_thinks() -> None:
     root = Root(Silent)
     limits = ClientLimits(1000, 1000, SHORT, SHORT, SHORT, SHORT)
     async with serving(root, limits) as server, connected(server.port) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(message.gone.wait(), 3 * SHORT)
+            await asyncio.wait_for(message.left.wait(), 3 * SHORT)
         message.answer(b"late")
         await peer.exactly(reply(b"late"))
 
@@ -515,7 +502,7 @@ async def test_replies_before_the_refused_request_are_sent_first() -> None:
 
 
 @in_loop
-async def test_a_body_that_turns_out_bad_is_refused_and_its_delegate_told() -> None:
+async def test_a_body_that_turns_out_bad_is_refused_and_its_receiver_told() -> None:
     root = Root()
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(
@@ -524,7 +511,7 @@ async def test_a_body_that_turns_out_bad_is_refused_and_its_delegate_told() -> N
         message = await root.arrived.get()
         peer.writer.write(b"x\r\n")
         assert (await refused(peer)).startswith(b"400")
-        assert message.gone.is_set()
+        assert message.left.is_set()
 
 
 @in_loop
@@ -533,7 +520,7 @@ async def test_a_bad_body_puts_no_octet_into_a_reply_that_has_begun() -> None:
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
         message = await root.arrived.get()
-        message.head({})
+        message.begin()
         message.connection.write(b"abc")
         await peer.until(b"3\r\nabc\r\n")
         peer.writer.write(b"x\r\n")
@@ -549,7 +536,7 @@ async def test_the_rest_of_a_body_is_dropped_after_an_early_reply() -> None:
         await peer.exactly(reply(b"early"))
         peer.writer.write(b"x" * 1_000_000 + GET % b"next")
         message = await root.arrived.get()
-        assert message.line.path == "/next"
+        assert message.head.path == "/next"
 
 
 @in_loop
@@ -558,10 +545,8 @@ async def test_a_client_that_shuts_its_side_does_not_wait_for_the_reply() -> Non
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
-        closed = asyncio.Event()
-        message.connection.set_close_callback(closed.set)
         peer.writer.write_eof()
-        await closed.wait()
+        await message.left.wait()
         assert await peer.was_reset()
 
 
@@ -593,7 +578,7 @@ async def test_a_client_that_leaves_while_its_upload_waits_is_noticed() -> None:
         message = await root.arrived.get()
         peer.writer.transport.abort()
         async with asyncio.timeout(1):
-            await message.gone.wait()
+            await message.left.wait()
 
 
 @in_loop
@@ -602,7 +587,7 @@ async def test_abort_is_a_reset_at_the_client() -> None:
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
-        message.head({})
+        message.begin()
         message.connection.write(b"abc")
         await peer.until(b"abc\r\n")
         message.connection.abort()
@@ -615,7 +600,7 @@ async def test_close_sends_what_was_written_first() -> None:
     async with serving(root) as server, connected(server.port) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
-        message.head({"Content-Length": "1000000"})
+        message.begin(1000000)
         message.connection.write(b"x" * 1_000_000)
         message.connection.close()
         await peer.until(b"\r\n\r\n")
@@ -654,48 +639,45 @@ async def test_nothing_of_a_connection_is_left_when_it_has_ended() -> None:
         assert not ours
 
 
-# --- failing delegates ---------------------------------------------------------------------------
+# --- failing receivers ---------------------------------------------------------------------------
 
 
 class Failing(Message):
     """Fails where its path says."""
 
-    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Awaitable[None] | None:
-        super().headers_received(start_line, headers)
+    def head_received(self, head: ClientHead) -> Awaitable[None] | None:
+        super().head_received(head)
         self.fail_at("head")
-        return self.later() if "later" in start_line.path else None
+        return self.later() if "later" in head.path else None
 
     async def later(self) -> None:
         await asyncio.sleep(0)
         raise self.failure
 
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
         self.fail_at("data")
         return None
 
-    def finish(self) -> None:
-        self.fail_at("finish")
+    def ended(self) -> None:
+        self.fail_at("end")
 
     def fail_at(self, place: str) -> None:
-        if place in self.line.path:
+        if place in self.head.path:
             raise self.failure
 
     @property
     def failure(self) -> Exception:
-        kind = self.line.path.rpartition("/")[2]
+        kind = self.head.path.rpartition("/")[2]
         table: dict[str, Callable[[], Exception]] = {
-            "input": lambda: httputil.HTTPInputError("what is this"),
             "refused": Refused,
             "bug": lambda: RuntimeError("bug"),
         }
         return table[kind]()
 
 
-@pytest.mark.parametrize("place", ["head", "later", "data", "finish"])
-@pytest.mark.parametrize(
-    ("kind", "status"), [("input", b"400"), ("refused", b"403"), ("bug", b"500")]
-)
-def test_a_delegate_that_fails_is_answered_for_wherever_it_fails(
+@pytest.mark.parametrize("place", ["head", "later", "data", "end"])
+@pytest.mark.parametrize(("kind", "status"), [("refused", b"403"), ("bug", b"500")])
+def test_a_receiver_that_fails_is_answered_for_wherever_it_fails(
     place: str, kind: str, status: bytes
 ) -> None:
     reports: list[Any] = []
@@ -709,113 +691,3 @@ def test_a_delegate_that_fails_is_answered_for_wherever_it_fails(
 
     asyncio.run(asyncio.wait_for(scenario(), 5))
     assert [str(said["exception"]) for said in reports] == (["bug"] if kind == "bug" else [])
-
-
-# --- stock Tornado on our server -----------------------------------------------------------------
-
-
-class Page(RequestHandler):
-    """An ordinary handler."""
-
-    def get(self, name: str) -> None:
-        self.set_header("X-Agent", self.request.headers.get("User-Agent", "none"))
-        self.write({"name": name, "q": self.get_argument("q", "")})
-
-    def post(self, name: str) -> None:
-        self.write(f"{name} {self.get_body_argument('a')}")
-
-
-class Slow(RequestHandler):
-    """Flushes in pieces."""
-
-    async def get(self) -> None:
-        for piece in ("one", "two"):
-            self.write(piece)
-            await self.flush()
-
-
-class Broken(RequestHandler):
-    """Fails."""
-
-    def get(self) -> None:
-        raise RuntimeError("broken")
-
-    def log_exception(self, *args: Any) -> None:
-        pass
-
-
-@stream_request_body
-class Upload(RequestHandler):
-    """Takes a body piece by piece, slowly."""
-
-    async def prepare(self) -> None:
-        self.total = 0
-        await asyncio.sleep(0)
-
-    async def data_received(self, chunk: bytes) -> None:
-        await asyncio.sleep(0)
-        self.total += len(chunk)
-
-    def put(self) -> None:
-        self.write(str(self.total))
-
-
-def application() -> Application:
-    """An application as anybody writes it."""
-    pages = [(r"/page/(.*)", Page), (r"/slow", Slow), (r"/broken", Broken), (r"/upload", Upload)]
-    return Application(pages, log_function=lambda handler: None)
-
-
-async def asked(peer: Peer, octets: bytes) -> tuple[bytes, bytes]:
-    """The head and body of one reply."""
-    peer.writer.write(octets)
-    head = await peer.until(b"\r\n\r\n")
-    length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-    return head, await peer.reader.readexactly(int(length or 0))
-
-
-@in_loop
-async def test_an_application_answers_on_our_server() -> None:
-    async with serving(application()) as server, connected(server.port) as peer:
-        request = b"GET /page/a%20b?q=1 HTTP/1.1\r\n" + HOST + b"user-agent: me\r\n\r\n"
-        head, body = await asked(peer, request)
-        assert body == b'{"name": "a b", "q": "1"}'
-        assert b"\r\nX-Agent: me\r\n" in head
-
-
-@in_loop
-async def test_an_application_gets_its_forms_and_errors_on_our_server() -> None:
-    form = b"Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n"
-    async with serving(application()) as server, connected(server.port) as peer:
-        post = b"POST /page/x HTTP/1.1\r\n" + HOST + form + b"\r\n2\r\na=\r\n1\r\nb\r\n0\r\n\r\n"
-        assert (await asked(peer, post))[1] == b"x b"
-        assert (await asked(peer, GET % b"broken"))[0].startswith(b"HTTP/1.1 500")
-        assert (await asked(peer, GET % b"nowhere"))[0].startswith(b"HTTP/1.1 404")
-
-
-@in_loop
-async def test_an_application_streams_on_our_server() -> None:
-    async with serving(application()) as server, connected(server.port) as peer:
-        peer.writer.write(GET % b"slow")
-        assert b"transfer-encoding: chunked" in (await peer.until(b"\r\n\r\n")).lower()
-        await peer.exactly(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
-
-
-@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
-@in_loop
-async def test_a_streaming_handler_takes_its_upload_on_our_server(expect: bytes) -> None:
-    async with serving(application()) as server, connected(server.port) as peer:
-        head = b"PUT /upload HTTP/1.1\r\n" + HOST + expect + b"Content-Length: 300000\r\n\r\n"
-        peer.writer.write(head)
-        if expect:
-            await peer.exactly(CONTINUE)
-        _, body = await asked(peer, b"x" * 300_000)
-        assert body == b"300000"
-        assert (await asked(peer, GET % b"page/again"))[1] == b'{"name": "again", "q": ""}'
-
-
-@in_loop
-async def test_what_tornado_refuses_in_a_head_is_refused_on_our_server() -> None:
-    async with serving(application()) as server, connected(server.port) as peer:
-        peer.writer.write(GET % (b"page/x?" + b"&".join([b"a=b"] * 1001)))
-        assert (await refused(peer)).startswith(b"400")

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cors_anywhere.fronts.delegate import ConnectionClient
+from cors_anywhere.fronts.wire import WireClient
 from cors_anywhere.http1.client import TargetConnection
 from cors_anywhere.http1.server import ServerConnection
 from tests.support.target import Do, Pour, Script, Target, target
 from tests.support.wire import Client, Proxy, client, proxied, until
 
-OURS = (ServerConnection, TargetConnection, ConnectionClient)
+OURS = (ServerConnection, TargetConnection, WireClient)
 OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE: Script = (Do.REQUEST, OK + b"Content-Length: 5\r\n\r\nhello", Do.WAIT)
 ENDLESS: Script = (

@@ -11,10 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, ParamSpec
 
-from tornado.httputil import HTTPServerConnectionDelegate
-
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.http1.server import ClientLimits, ServerConnection
+from cors_anywhere.http1.server import ClientLimits, ServerConnection, Service
 from cors_anywhere.messages import Answer
 
 PATIENCE = 8.0
@@ -73,6 +71,16 @@ class Peer(NamedTuple):
         return False
 
 
+async def refused(peer: Peer) -> bytes:
+    """The status and sentence of a refusal, which must be complete and the last that comes."""
+    octets = await peer.ended()
+    head, _, body = octets.partition(b"\r\n\r\n")
+    assert b"\r\nx-refused: yes" in head
+    assert b"\r\nconnection: close" in head
+    assert b"\r\ncontent-length: %d" % len(body) in head
+    return head[9:12] + b" " + body
+
+
 @asynccontextmanager
 async def connected(port: int, *, limit: int = 2**16) -> AsyncIterator[Peer]:
     """A raw connection to a port of loopback."""
@@ -93,12 +101,12 @@ class Serving(NamedTuple):
 
 @asynccontextmanager
 async def serving(
-    root: HTTPServerConnectionDelegate, limits: ClientLimits = ClientLimits()
+    service: Service, limits: ClientLimits = ClientLimits()
 ) -> AsyncIterator[Serving]:
     """A server on the wire of this package."""
     connections: set[ServerConnection] = set()
     server = await asyncio.get_running_loop().create_server(
-        lambda: ServerConnection(root, refusal, limits, connections), "127.0.0.1", 0
+        lambda: ServerConnection(service, refusal, limits, connections), "127.0.0.1", 0
     )
     try:
         yield Serving(server.sockets[0].getsockname()[1], connections)

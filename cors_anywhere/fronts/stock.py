@@ -1,0 +1,87 @@
+"""A client on a connection of Tornado's own server.
+
+Owns: replies in Tornado's terms. Must not know: what is allowed, or how a target is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import ResponseStartLine
+
+from cors_anywhere.fronts.client import FrontClient
+from cors_anywhere.fronts.detached import DetachedConnection
+from cors_anywhere.fronts.fields import WireHeaders
+from cors_anywhere.http1.answers import own_fields
+from cors_anywhere.http1.output import reset_socket
+from cors_anywhere.messages import CHUNKED, DEFAULT_PORTS, Answer, Deliver, Fields, Length
+from cors_anywhere.proxy import Proxy
+
+
+class StockClient(FrontClient):
+    """The relay's `Client`."""
+
+    def __init__(self, proxy: Proxy, connection: HTTP1Connection) -> None:
+        super().__init__(proxy)
+        self._connection = connection
+        self._tunnel: DetachedConnection | None = None
+        self._learn_address()
+
+    def _whence(self) -> tuple[str, str, int]:
+        context: Any = self._connection.context  # of a class that Tornado does not name in public
+        scheme = context.protocol
+        return context.remote_ip, scheme, DEFAULT_PORTS[scheme]
+
+    def _learn_address(self) -> None:
+        """The proxy must not connect to itself, and only here it learns where it listens."""
+        stream = self._connection.stream
+        here = "" if stream.closed() else stream.socket.getsockname()
+        if isinstance(here, tuple):
+            self._proxy.own.add(*here[:2])
+
+    def answer(self, answer: Answer) -> None:
+        body = b"" if self.head.method == "HEAD" else answer.body
+        self._write_head(answer.status, answer.reason, own_fields(answer), body)
+        self.finish()
+
+    def begin(self, deliver: Deliver, length: Length) -> None:
+        fields = deliver.fields
+        bodiless = self.head.method == "HEAD" or deliver.status in (101, 204, 304)
+        if length is not CHUNKED and not bodiless:
+            fields = [*fields, ("content-length", str(length))]
+        self._write_head(deliver.status, deliver.reason, fields, None)
+        if deliver.status == 101:
+            self._body_ended = False  # what the client sends goes on, in another protocol
+            stream = self._connection.detach()
+            self._tunnel = DetachedConnection(stream, self.data_received, self.ended, self.gone)
+
+    def _write_head(self, status: int, reason: str, fields: Fields, body: bytes | None) -> None:
+        line = ResponseStartLine("HTTP/1.1", status, reason)
+        self._connection.write_headers(line, WireHeaders(fields), body)
+        self.status = status
+
+    def send(self, chunk: bytes) -> Awaitable[None]:
+        if self._tunnel is not None:
+            return self._tunnel.write(chunk)
+        return self._connection.write(chunk)
+
+    def finish(self) -> None:
+        self._make_room()
+        if self._tunnel is not None:
+            self._tunnel.finish()
+        else:
+            self._connection.finish()
+
+    def abort(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.abort()
+            return
+        stream = self._connection.stream
+        if not stream.closed():
+            reset_socket(stream.socket)
+            stream.close()
+
+    def when_draining(self, callback: Callable[[], None]) -> None:
+        """Never: Tornado's own server does not tell."""

@@ -1,0 +1,31 @@
+"""Replies that the proxy makes itself: what each of them says besides its own fields.
+
+Owns: `Date` (RFC 9110 section 6.6.1) and `Content-Length` (section 8.6) of an `Answer`. Must not
+know: what it answers. A target's reply brings its own.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from functools import lru_cache
+
+from cors_anywhere.messages import Answer, Fields
+
+NO_CONTENT = frozenset((204, 304))
+
+
+def own_fields(answer: Answer) -> Fields:
+    """The fields of an answer, with those that every reply of the proxy's own has."""
+    fields = list(answer.fields)
+    if not any(name.lower() == "date" for name, _ in fields):
+        fields.append(("date", _imf_fixdate(int(time.time()))))
+    if answer.status >= 200 and answer.status not in NO_CONTENT:
+        fields.append(("content-length", str(len(answer.body))))
+    return fields
+
+
+@lru_cache(1)
+def _imf_fixdate(second: int) -> str:
+    """A second of Unix time as RFC 9110 section 5.6.7 writes it."""
+    return formatdate(second, usegmt=True)
