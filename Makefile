@@ -2,7 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install run format check test cover fuzz big abuse soak bench image image-test clean
+COMPILED := .venv-compiled
+
+.PHONY: install run format check test test-compiled compiled wheel cover fuzz big abuse soak bench image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -30,6 +32,23 @@ check: .venv/developing
 test: .venv/developing
 	tools/need unshare=util-linux ip=iproute2 chromium nginx caddy haproxy || [ "$$CI" != true ]
 	$(BIN)/pytest $(ARGS)
+
+# The compiled form has an environment of its own: beside the sources it would hide every edit.
+compiled: $(COMPILED)/installed
+$(COMPILED)/installed: setup.py setup.cfg pyproject.toml tools/build_backend.py $(shell find cors_anywhere -type f -not -name '*.pyc')
+	$(PYTHON) -m venv $(COMPILED)
+	rm -rf $(COMPILED)/wheel
+	CORSANYWHERE_COMPILE=1 $(COMPILED)/bin/pip wheel --quiet --no-deps --wheel-dir $(COMPILED)/wheel .
+	$(COMPILED)/bin/pip install --quiet --force-reinstall --no-deps $(COMPILED)/wheel/*.whl
+	$(COMPILED)/bin/pip install --quiet 'cors-anywhere[test]'
+	touch $@
+# The tests are copied to where no sources are, or they would load those.
+test-compiled: compiled
+	rm -rf $(COMPILED)/checkout && mkdir $(COMPILED)/checkout
+	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
+	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled ../bin/python -m pytest $(ARGS)
+wheel: .venv/developing
+	$(BIN)/python tools/wheels.py
 cover: .venv/developing
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -57,4 +76,4 @@ image-test: install
 	tools/need buildah debootstrap
 	$(BIN)/python tools/image_test.py
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv $(COMPILED) build dist *.egg-info

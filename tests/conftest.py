@@ -10,17 +10,26 @@ pass is not collected there: `@only("command")`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from cors_anywhere.form import PLAIN, form
 from tests.support.fronts import FRONTS, OPEN, Front, front
 from tests.support.site import Site, site
 from tests.support.tls import Tls, make_tls
 
 NAMES = ("example.com", "api.example.com", "www.example.org", "xn--bcher-kva.example.com")
 """Whom the forwarder plays over TLS, besides 127.0.0.1."""
+
+
+def pytest_configure() -> None:
+    """The form of the code that is meant to be tested is the one that was loaded."""
+    wanted = os.environ.get("CORSANYWHERE_TEST_FORM", PLAIN)
+    if form() != wanted:
+        raise pytest.UsageError(f"these tests are to run on the {wanted} form, and it is {form()}")
 
 
 # --- targets --------------------------------------------------------------------------------------

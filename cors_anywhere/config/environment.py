@@ -13,6 +13,9 @@ from typing import Final
 
 from cors_anywhere.config.options import NODE_TLS, OPTIONS, PREFIX
 
+COMPILE: Final = PREFIX + "COMPILE"
+"""What setup.py reads: whoever builds may have it set."""
+
 _MISSPELT_PREFIX: Final = "CORS_ANYWHERE_"
 
 # What Kubernetes puts into every container of a namespace that has a service named "corsanywhere"
@@ -49,6 +52,7 @@ def _is_injected(name: str, text: str) -> bool:
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each variable that looks like ours and is not."""
     names = {name for option in OPTIONS for name in (option.variable, *option.legacy)}
+    names.add(COMPILE)
     known = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
     for name in sorted(set_variables(environment)):
         ending = name.removeprefix(PREFIX).removeprefix(_MISSPELT_PREFIX)

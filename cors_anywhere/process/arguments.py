@@ -16,6 +16,7 @@ import click
 from cors_anywhere.config.manual import default_in_words
 from cors_anywhere.config.options import GROUPS, Option
 from cors_anywhere.config.problems import Problem
+from cors_anywhere.form import form
 
 Run = Callable[[dict[str, Any], list[Problem], bool], int]
 """What the command does: of the values by option name, the mistakes of the command line itself,
@@ -90,7 +91,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> 
         return
     from cors_anywhere import __version__  # noqa: PLC0415 - only read when asked for
 
-    click.echo(f"cors-anywhere {__version__}")
+    click.echo(f"cors-anywhere {__version__} ({form()})")
     ctx.exit()
 
 

@@ -9,6 +9,7 @@ import pytest
 from cors_anywhere import __version__
 from cors_anywhere.config.options import GROUPS, OPTIONS
 from cors_anywhere.config.problems import Problem
+from cors_anywhere.form import form
 from cors_anywhere.process.arguments import command
 
 
@@ -78,4 +79,4 @@ def test_the_help_groups_all_options_and_shows_defaults(capsys: pytest.CaptureFi
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert Seen("--version").status == 0
-    assert capsys.readouterr().out == f"cors-anywhere {__version__}\n"
+    assert capsys.readouterr().out == f"cors-anywhere {__version__} ({form()})\n"

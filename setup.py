@@ -1,0 +1,42 @@
+"""The compiled form: with CORSANYWHERE_COMPILE=1 mypyc compiles the rooms on a request's path.
+
+All of them or none. Metadata is in setup.cfg; tools/build_backend.py names what the build needs.
+"""
+
+import os
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+ROOMS = (
+    *("messages.py", "outcome.py", "sides.py", "relay.py", "upload.py", "tunnel.py"),
+    *("rules", "http1", "egress"),
+)
+PLAIN = {
+    "egress/resolver.py": "its callbacks come from c-ares, and a look-up is no work of ours",
+    "egress/connect.py": "most of it waits for the network; aiohappyeyeballs is plain Python",
+}
+"""Modules of these rooms that stay as they are, and why."""
+
+
+def compiled_modules() -> list[str]:
+    """The paths of the modules that are compiled."""
+    package = Path("cors_anywhere")
+    places = (package / room for room in ROOMS)
+    found = [p for place in places for p in (place.glob("*.py") if place.is_dir() else [place])]
+    return sorted(str(path) for path in found if str(path.relative_to(package)) not in PLAIN)
+
+
+def extensions() -> list[Extension]:
+    """What is compiled; nothing unless it was asked for."""
+    asked = os.environ.get("CORSANYWHERE_COMPILE", "")
+    if asked in ("", "0"):
+        return []
+    if asked != "1":
+        raise SystemExit(f"CORSANYWHERE_COMPILE={asked}: write 1 to compile, or leave it out")
+    from mypyc.build import mypycify  # noqa: PLC0415 - only a compiled build needs it
+
+    return mypycify(compiled_modules(), opt_level="3", debug_level="1")
+
+
+setup(ext_modules=extensions())
