@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from cors_anywhere.outcome import End, Outcome, Times
     from cors_anywhere.rules.outbound import OutboundProxy
 
+    __version__: str
+
 _HOMES = {
     "Answer": "messages",
     "BadRequest": "errors",
@@ -186,13 +188,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        return import_module("importlib.metadata").version("cors-anywhere")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a checker that saw this would take any name for a known one
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            return import_module("importlib.metadata").version("cors-anywhere")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,22 @@ def ran(block: str) -> dict[str, Any]:
     return names
 
 
+def test_the_documented_programs_pass_a_strict_type_check(tmp_path: Path) -> None:
+    for number, block in enumerate(BLOCKS):
+        (tmp_path / f"program{number}.py").write_text(block, "utf-8")
+    config = tmp_path / "mypy.ini"
+    config.write_text("[mypy]\nstrict = True\n", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *sorted(tmp_path.glob("*.py"))],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(DOCUMENT.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture
 def example() -> dict[str, Any]:
     return ran(BLOCKS[1])
@@ -51,6 +70,18 @@ async def test_the_documented_application_serves_both_its_parts(
     headers = {"X-API-Key": "k-123"}
     got = await ask(http_client, f"{base_url}/proxy/{target.url}/", headers=headers)
     assert (got.code, got.headers["access-control-allow-origin"]) == (200, "*")
+
+
+@pytest.mark.gen_test
+async def test_the_documented_subclass_serves_members(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
+) -> None:
+    url = f"{base_url}/members/{target.url}/"
+    got = await ask(http_client, url)
+    assert (got.code, got.body, target.requests) == (401, b"Who are you?", [])
+    headers = {"Authorization": "Bearer m-456", "X-API-Key": "k-123"}
+    got = await ask(http_client, url, headers=headers)
+    assert (got.code, got.body) == (200, b"ok")
 
 
 @pytest.mark.gen_test
