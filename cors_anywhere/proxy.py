@@ -92,7 +92,7 @@ def choices(settings: Settings) -> Choices:
     """What policy needs of the settings."""
     compiled = settings.compiled._asdict()
     plain: dict[str, Any] = {name: getattr(settings, name, None) for name in Choices._fields}
-    plain["some_network_is_allowed"] = bool(settings.allow_networks)
+    plain["some_network_is_allowed"] = bool(settings.compiled.allow_networks)
     return Choices(**plain | {name: compiled[name] for name in plain.keys() & compiled.keys()})
 
 

@@ -1,16 +1,18 @@
 """What the operator reads when the proxy begins to listen.
 
-Owns: the line that names URL, who is allowed and what is refused; and the warnings.
+Owns: the lines that name URL, who is allowed and what is refused, and the proxies on the way out;
+and the warnings.
 Must not know: how to print, or how these choices are carried out.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.messages import DEFAULT_PORTS, Target
 
 
 def listening_urls(settings: Settings, sockets: Sequence[socket.socket]) -> list[str]:
@@ -30,8 +32,26 @@ def listening_line(settings: Settings, urls: Sequence[str]) -> str:
     return f"Listening on {where} for {_admitted(settings)}; refused: {_refused(settings)}"
 
 
+def proxy_lines(settings: Settings, source: Callable[[str], str]) -> Iterator[str]:
+    """One line for each scheme whose requests leave through the operator's own proxy: the variable
+    may have been meant for other programs. `source` names where a setting came from."""
+    for scheme, port in DEFAULT_PORTS.items():
+        # A host that no exclusion names but the one for all.
+        anywhere = Target(scheme, "invalid", port, "invalid", "/")
+        proxy = settings.compiled.outbound_proxies.choose(anywhere)
+        if proxy is not None:
+            host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+            setting = f"{scheme}_proxy" if getattr(settings, f"{scheme}_proxy") else "all_proxy"
+            but = f", but for those in {source('no_proxy')}" if settings.no_proxy else ""
+            yield (
+                f"Requests to {scheme} targets leave through the proxy {host}:{proxy.port}, as"
+                f" {source(setting)} says{but}"
+            )
+
+
 def _admitted(settings: Settings) -> str:
-    who = _few(settings.allow_origins) or "every origin"
+    everyone = "pages of this machine" if settings.dev else "every origin"
+    who = _few(settings.allow_origins) or everyone
     if settings.deny_origins:
         who += f" except {_few(settings.deny_origins)}"
     if settings.rate_limit:
@@ -41,8 +61,11 @@ def _admitted(settings: Settings) -> str:
 
 def _refused(settings: Settings) -> str:
     refused = "targets that are not public"
-    if settings.allow_networks:
-        refused += f" (but for {_few(settings.allow_networks)})"
+    allowed = (*settings.allow_private, *settings.allow_networks)
+    if settings.dev:
+        allowed = ("this machine", *allowed)
+    if allowed:
+        refused += f" (but for {_few(allowed)})"
     if settings.deny_networks or settings.deny_targets:
         refused += f", {_few((*settings.deny_targets, *settings.deny_networks))}"
     if settings.allow_targets:
@@ -64,7 +87,7 @@ def warnings(
 
     `insecure_by` is the option or variable that turned the verification of targets off.
     """
-    if not (settings.allow_origins or settings.rate_limit) and _beyond_loopback(sockets):
+    if not (settings.compiled.allow_origins or settings.rate_limit) and _beyond_loopback(sockets):
         yield (
             "open to everyone: it listens beyond this machine with neither allowed origins nor a"
             " rate limit. Give --allow-origin or --rate-limit, or --host 127.0.0.1"

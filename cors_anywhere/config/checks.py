@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from typing import Any, Final
 
+from cors_anywhere.config.suffixes import is_public_suffix
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
@@ -183,11 +184,34 @@ def proxy(value: object) -> OutboundProxy | None:
     return parse_proxy(text) if text else None
 
 
+def _allowed_origin(text: str) -> OriginPattern:
+    pattern = OriginPattern.parse(text)
+    if pattern.subdomains and is_public_suffix(pattern.host.removesuffix(".")):
+        raise ValueError(_anybodys(text, pattern.host))
+    return pattern
+
+
+def _private_target(text: str) -> TargetPattern:
+    pattern = TargetPattern.parse(text)
+    if pattern.wildcard and is_public_suffix(pattern.host):
+        raise ValueError(_anybodys(text, pattern.host))
+    return pattern
+
+
+def _anybodys(text: str, suffix: str) -> str:
+    return (
+        f'"{text}" restricts nothing: anybody can have a name under {suffix} (it is in the public'
+        " suffix list); name what is yours, as in *.example." + suffix
+    )
+
+
 def _quoting(parse: Callable[[str], object]) -> Check:
     """A check of one pattern in a list, whose texts say which one they are about."""
 
     def check(value: object) -> object:
         text = _text(value)
+        if "," in text:
+            raise ValueError(f'"{text}" has a comma: give each pattern by itself')
         try:
             return parse(text)
         except ValueError as error:
@@ -238,12 +262,12 @@ CHECKS: Final[dict[str, Check]] = {
 LIST_CHECKS: Final[dict[str, Check]] = {
     "hosts": _host,
     "trusted_proxies": _network,
-    "allow_origins": _quoting(OriginPattern.parse),
+    "allow_origins": _quoting(_allowed_origin),
     "deny_origins": _quoting(OriginPattern.parse),
     "require_headers": _token,
     "allow_targets": _quoting(TargetPattern.parse),
     "deny_targets": _quoting(TargetPattern.parse),
-    "allow_private": _quoting(TargetPattern.parse),
+    "allow_private": _quoting(_private_target),
     "allow_networks": _network,
     "deny_networks": _network,
     "remove_headers": _field_name,

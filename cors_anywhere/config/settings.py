@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
+from cors_anywhere.config import dev
 from cors_anywhere.config.checks import CHECKS, LIST_CHECKS, proxy, read_list
+from cors_anywhere.config.contradictions import idle_words, nothing_works
 from cors_anywhere.config.environment import unknown_variables
 from cors_anywhere.config.files import load_files
 from cors_anywhere.config.given import Given, gather
@@ -28,7 +30,8 @@ LOG = logging.getLogger("cors_anywhere")
 
 
 class Compiled(NamedTuple):
-    """The settings that have a grammar of their own, each parsed once for the rules."""
+    """The settings that have a grammar of their own, each parsed once for the rules. What `dev`
+    allows is among them."""
 
     allow_origins: tuple[OriginPattern, ...]
     deny_origins: tuple[OriginPattern, ...]
@@ -105,6 +108,7 @@ class Settings:
     no_proxy: str = ""
 
     compiled: Compiled = field(init=False, repr=False, compare=False)
+    doubts: tuple[Problem, ...] = field(init=False, repr=False, compare=False)  # valid, yet idle
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -124,21 +128,25 @@ class Settings:
         cannot be made."""
         load_files(given)
         try:
-            return cls(**given.values)
+            settings = cls(**given.values)
         except SettingsError as error:
             for problem in error.problems:
                 given.blame(*problem)
             return None
+        for doubt in settings.doubts:
+            given.doubt(*doubt)
+        return settings
 
     def __post_init__(self) -> None:
         problems: list[Problem] = []
         read = self._read(problems)
-        problems += _contradictions(self)
+        problems += [*_contradictions(self), *nothing_works(read)]
         if problems:
             raise SettingsError(tuple(problems))
         for name in LIST_CHECKS:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "compiled", _compile(self, read))
+        object.__setattr__(self, "doubts", tuple(idle_words(read)))
 
     def _read(self, problems: list[Problem]) -> dict[str, Any]:
         """Every setting as the value that is worked with; what cannot be read is a problem."""
@@ -161,6 +169,13 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
         yield Problem("tls_key", "is missing: a certificate needs its private key, give both")
     if settings.tls_cert is None and settings.tls_key is not None:
         yield Problem("tls_cert", "is missing: a private key needs its certificate, give both")
+    for host in settings.hosts if settings.dev else ():
+        if not dev.is_local(host):
+            yield Problem(
+                "hosts",
+                f'"{host}" is beyond this machine, where --dev would let anybody read what is'
+                " served on it: give a loopback address, or leave --dev out",
+            )
     if settings.all_proxy and not (settings.http_proxy and settings.https_proxy):  # else not used
         try:
             proxy(settings.all_proxy)
@@ -173,4 +188,8 @@ def _compile(settings: Settings, read: dict[str, Any]) -> Compiled:
         settings.http_proxy, settings.https_proxy, settings.all_proxy, settings.no_proxy
     )
     named = {name: read[name] for name in Compiled._fields if name in read}
+    if settings.dev:
+        named["allow_origins"] = named["allow_origins"] or dev.ORIGINS
+        named["allow_private"] += dev.TARGETS
+        named["allow_networks"] += dev.NETWORKS
     return Compiled(outbound_proxies=proxies, **named)

@@ -18,6 +18,8 @@ _MODERN = re.compile(
     r"([0-9]{1,9})\s*(?:/|per\b)\s*([0-9]{1,9})?\s*(second|minute|hour|day)s?(?:\s+(.*))?",
     re.DOTALL | re.IGNORECASE,
 )
+# What follows the scheme of an origin as a browser writes it, and the origin that has none.
+_is_host = re.compile(r"(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?", re.ASCII).fullmatch
 _GRAMMAR: Final = (
     "write <max> <minutes> [hosts that are not limited, or /regex/ ...], as in"
     " 50 3 app.example.com, or <max>/<window>, as in 50/3minutes, 10/second or 100/hour"
@@ -50,12 +52,21 @@ class RateLimit(NamedTuple):
         count = int(multiple or 1)
         seconds = _window(count, unit.lower())
         hosts, patterns = _exemptions(exempt or "")
+        if not int(amount) and not (patterns or any(map(_is_host, hosts))):
+            raise ValueError(
+                f'"{text}" refuses every request: give a number above 0, or name who is not limited'
+            )
         return cls(int(amount), seconds, _per(count, unit.lower()), hosts, patterns)
 
     @property
     def minutes(self) -> float:
         """The window in minutes."""
         return self.seconds / 60
+
+    @property
+    def never_exempt(self) -> list[str]:
+        """The entries that no origin can match."""
+        return sorted(host for host in self.exempt_hosts if not _is_host(host))
 
     def exempts(self, origin: str) -> bool:
         """Whether requests of this origin are not counted.

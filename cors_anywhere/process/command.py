@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from cors_anywhere.config.announce import listening_line, listening_urls, warnings
+from cors_anywhere.config.announce import listening_line, listening_urls, proxy_lines, warnings
 from cors_anywhere.config.environment import unknown_variables
 from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.problems import Problem
@@ -61,22 +61,27 @@ def serve(given: Given, environment: Mapping[str, str], server: Server, *, check
         _report(given.mistakes)
         return USAGE_ERROR
 
-    line = listening_line(settings, listening_urls(settings, sockets))
+    lines = [
+        listening_line(settings, listening_urls(settings, sockets)),
+        *proxy_lines(settings, given.source),
+    ]
     warned = [
         *warnings(settings, sockets, given.source("insecure_targets")),
         *given.said(),
         *unknown_variables(environment),
     ]
 
-    def announce(line: str = line) -> None:
-        click.echo(line)
+    def announce() -> None:
+        for line in lines:
+            click.echo(line)
         for warning in warned:
             click.echo(f"Warning: {warning}", err=True)
 
     if check:
         for opened in sockets:
             opened.close()
-        announce("The configuration is valid.")
+        lines[0] = "The configuration is valid."
+        announce()
         return 0
     return server.run(settings, sockets, on_listening=announce)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cors_anywhere.config.announce import listening_line, listening_urls, warnings
+from cors_anywhere.config.announce import listening_line, listening_urls, proxy_lines, warnings
 from cors_anywhere.config.settings import Settings
 
 
@@ -56,6 +56,10 @@ def test_the_url_has_the_port_that_was_taken(
         ({"deny_networks": ("8.8.8.0/24",)}, "not public, 8.8.8.0/24, requests"),
         ({"deny_targets": ("*.x.test",)}, "not public, *.x.test, requests"),
         ({"allow_targets": ("x.test",)}, "targets other than x.test"),
+        ({"allow_private": ("db.internal",)}, "not public (but for db.internal), requests"),
+        ({"dev": True}, "for pages of this machine; refused: targets that are not public (but for"),
+        ({"dev": True, "allow_networks": ("10.0.0.0/8",)}, "(but for this machine, 10.0.0.0/8)"),
+        ({"dev": True, "allow_origins": ("https://x.test",)}, "for https://x.test; refused"),
     ],
 )
 def test_one_line_says_who_is_allowed_and_what_is_refused(values: Any, part: str) -> None:
@@ -86,6 +90,35 @@ def test_a_proxy_that_is_open_to_everyone_is_warned_about(
 ) -> None:
     found = list(warnings(Settings(**values), [bound(stack, host)]))
     assert [text.startswith("open to everyone") for text in found] == ([True] if warned else [])
+
+
+VARIABLES = {"http_proxy": "HTTP_PROXY", "all_proxy": "ALL_PROXY", "no_proxy": "NO_PROXY"}
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        ({}, []),
+        (
+            {"http_proxy": "http://user:secret@p.test:3128"},
+            ["Requests to http targets leave through the proxy p.test:3128, as HTTP_PROXY says"],
+        ),
+        (
+            {"all_proxy": "http://[::1]:80", "http_proxy": "p.test", "no_proxy": "a.test"},
+            [
+                "Requests to http targets leave through the proxy p.test:80, as HTTP_PROXY says,"
+                " but for those in NO_PROXY",
+                "Requests to https targets leave through the proxy [::1]:80, as ALL_PROXY says,"
+                " but for those in NO_PROXY",
+            ],
+        ),
+        ({"http_proxy": "http://p.test", "no_proxy": "*"}, []),
+    ],
+)
+def test_a_proxy_that_was_taken_over_is_named_with_its_variable(
+    values: Any, lines: list[str]
+) -> None:
+    assert list(proxy_lines(Settings(**values), VARIABLES.__getitem__)) == lines
 
 
 def test_targets_that_are_not_verified_are_warned_about() -> None:

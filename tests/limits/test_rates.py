@@ -11,7 +11,8 @@ from cors_anywhere.limits.rates import RateLimit
     ("spec", "amount", "seconds"),
     [
         ("50 3", 50, 180),
-        ("0 1", 0, 60),
+        ("0 1 example.com", 0, 60),
+        ("0/minute /.*/", 0, 60),
         ("  50   3  ", 50, 180),
         ("50 3 app.example.com", 50, 180),
         ("50/minute", 50, 60),
@@ -75,6 +76,27 @@ def test_a_bad_exemption_is_named(exempt: str, fix: str) -> None:
     with pytest.raises(ValueError, match=fix) as raised:
         RateLimit.parse(f"50 3 ok.example.com {exempt}")
     assert f'"{exempt}"' in str(raised.value)
+
+
+@pytest.mark.parametrize("spec", ["0 1", "0/minute", "0 3 a.org,b.org"])
+def test_a_limit_by_which_nobody_could_ask_is_a_mistake(spec: str) -> None:
+    with pytest.raises(ValueError, match="refuses every request"):
+        RateLimit.parse(spec)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["a.org,b.org", "*.a.org", "a.org:", "a.org:*", "b\xfccher.example", "a.org:080", "::1"],
+)
+def test_an_exemption_that_no_origin_can_match_is_known(entry: str) -> None:
+    assert RateLimit.parse(f"50/minute ok.test {entry}").never_exempt == [entry]
+
+
+@pytest.mark.parametrize(
+    "entry", ["a.org", "A.org", "a.org:8080", "localhost", "a_b.org", "[::1]:3000", "null", "/a,b/"]
+)
+def test_an_exemption_that_an_origin_can_match_is_not_spoken_of(entry: str) -> None:
+    assert RateLimit.parse(f"50 3 {entry}").never_exempt == []
 
 
 EXEMPT = RateLimit.parse(r"50 3 App.example.com local:3000 /(.*\.)?Org\.test/ /a|ab/")

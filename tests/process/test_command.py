@@ -83,11 +83,12 @@ def test_every_option_is_understood() -> None:
     values = {"--set-header": "A: b", "--rate-limit": "50 3", "--base-path": "/x"}
     skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
     values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
+    values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
     for option in OPTIONS:
         example = {"CIDR": "10.0.0.0/8", "PATTERN": "null", "NAME": "X-A"}.get(
             option.metavar, "2000"
         )
-        if option.name in ("allow-target", "deny-target", "allow-private"):
+        if option.name in ("allow-target", "allow-private"):
             example = "a.test"
         if option.name == "max-redirects":
             example = "9"
@@ -236,3 +237,56 @@ def test_help_and_version_load_no_server(asked: str) -> None:
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "cors_anywhere" in loaded
     assert loaded & {"tornado", "aiodns", "pycares", "asyncio", "httptools", "limits"} == set()
+
+
+def test_a_proxy_that_was_taken_over_is_told_at_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "0"], {"HTTP_PROXY": "http://u:pw@p.test:3128"}, FakeServer()) == 7
+    _, second = capsys.readouterr().out.splitlines()
+    assert second.endswith("leave through the proxy p.test:3128, as HTTP_PROXY says")
+
+
+def test_unknown_options_are_told_with_the_other_mistakes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--port", "x", "--allow-orgin", "https://a.test"], {}, FakeServer()) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "cors-anywhere: 2 mistakes to correct:",
+        "  --allow-orgin: is no option: is --allow-origin meant?",
+        '  --port: "x" is not a whole number: write digits only',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "variables", "named"),
+    [
+        (["--allow-origin", ""], {}, "--allow-origin"),
+        (["--allow-target", ""], {}, "--allow-target"),
+        (["--require-header", ""], {}, "--require-header"),
+        (["--deny-target", "a.test,b.test"], {}, "--deny-target"),
+        ([], {"CORSANYWHERE_ALLOW_ORIGIN": " , ,"}, "CORSANYWHERE_ALLOW_ORIGIN"),
+        (["--rate-limit", "0/minute"], {}, "--rate-limit"),
+        (["--allow-origin", "https://*.com"], {}, "--allow-origin"),
+        (["--dev"], {"HOST": "0.0.0.0"}, "HOST"),
+    ],
+)
+def test_what_would_restrict_nothing_or_everything_is_not_served(
+    capsys: pytest.CaptureFixture[str], args: list[str], variables: dict[str, str], named: str
+) -> None:
+    server = FakeServer()
+    assert main(["--port", "0", *args], variables, server) == 2
+    assert server.settings is None
+    assert f"  {named}: " in capsys.readouterr().err
+
+
+def test_contradictions_that_can_be_served_are_warned_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = ["--port", "0", "--remove-header", "X-A", "--set-header", "X-A: 1"]
+    variables = {"CORSANYWHERE_RATELIMIT": "50 3 a.org,b.org"}
+    assert main(args, variables, FakeServer()) == 7
+    assert [
+        line.partition(": ")[2].partition(" ")[0] for line in capsys.readouterr().err.splitlines()
+    ] == [
+        "--remove-header:",
+        "CORSANYWHERE_RATELIMIT:",
+    ]

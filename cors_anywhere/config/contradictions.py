@@ -1,0 +1,100 @@
+"""Settings that are valid each by itself, and say two things together.
+
+Owns: which of them leave nothing that could work, and which only waste the operator's words.
+Must not know: how one setting is read (checks.py), or where it came from (given.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from cors_anywhere.config.problems import Problem
+from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.origins import OriginPattern, OriginSet
+from cors_anywhere.rules.target_pattern import TargetPattern
+
+Read = Mapping[str, Any]
+"""Settings by name, as the values that are worked with."""
+
+
+def nothing_works(read: Read) -> Iterator[Problem]:
+    """The mistakes by which no request could be answered."""
+    for allow, deny, text, covers in _LISTS:
+        allowed, denied = read[allow], read[deny]
+        if text and allowed and all(covers(denied, item) for item in allowed):
+            yield Problem(deny, f"{text}: take one from either list")
+
+
+def idle_words(read: Read) -> Iterator[Problem]:
+    """What was said and has no effect."""
+    for allow, deny, _, covers in _LISTS:
+        for item in read[allow]:
+            if covers(read[deny], item):
+                yield Problem(allow, f"{_name(item)} is denied too, and stays denied")
+    removed = {name.lower() for name in read["remove_headers"]}
+    for name, _ in read["set_headers"]:
+        if name.lower() in removed:
+            yield Problem("remove_headers", f"{name} is set too, and is sent as it is set")
+    rate: RateLimit | None = read["rate_limit"]
+    for entry in rate.never_exempt if rate else ():
+        yield Problem(
+            "rate_limit",
+            f'"{entry}" exempts nobody: write hosts as in app.example.com or app.example.com:3000,'
+            r" separated by blanks, and families as in /(.*\.)?example\.com/",
+        )
+
+
+def _name(item: OriginPattern | TargetPattern | Network) -> str:
+    if isinstance(item, OriginPattern):
+        return item.text
+    if not isinstance(item, TargetPattern):
+        return str(item)
+    host = f"[{item.host}]" if ":" in item.host else item.host
+    port = "" if item.port is None else f":{item.port}"
+    return f"{'*.' if item.wildcard else ''}{host}{port}"
+
+
+def _denies_origin(denied: Sequence[OriginPattern], origin: OriginPattern) -> bool:
+    return origin in denied or (origin.exact and origin.text in OriginSet(denied))
+
+
+def _denies_target(denied: Sequence[TargetPattern], target: TargetPattern) -> bool:
+    return any(_is_within(target, pattern) for pattern in denied)
+
+
+def _is_within(one: TargetPattern, other: TargetPattern) -> bool:
+    """Whether every target of one pattern is the other's too."""
+    if other.port not in (None, one.port):
+        return False
+    if one.host == other.host:
+        return one.wildcard == other.wildcard
+    return other.wildcard and one.host.endswith("." + other.host)
+
+
+def _denies_network(denied: Sequence[Network], network: Network) -> bool:
+    return any(
+        network.version == other.version
+        and int(other.network_address) <= int(network.network_address)
+        and int(network.broadcast_address) <= int(other.broadcast_address)
+        for other in denied
+    )
+
+
+_LISTS: Final[Sequence[tuple[str, str, str, Callable[[Any, Any], bool]]]] = (
+    (
+        "allow_origins",
+        "deny_origins",
+        "denies every origin that is allowed, so nobody could ask",
+        _denies_origin,
+    ),
+    (
+        "allow_targets",
+        "deny_targets",
+        "denies every target that is allowed, so nothing could be asked for",
+        _denies_target,
+    ),
+    # Public addresses are left, whatever becomes of these.
+    ("allow_networks", "deny_networks", "", _denies_network),
+)
