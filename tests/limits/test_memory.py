@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
+from collections.abc import Iterable
 
 import pytest
 
-from cors_anywhere.limits.memory import BoundedStorage, Limiter, Quota
+from cors_anywhere.limits.memory import Limiter, Quota
 from cors_anywhere.limits.rates import RateLimit
 
 
@@ -27,8 +27,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def limiter(spec: str, clock: Clock) -> Limiter:
-    return Limiter(RateLimit.parse(spec), clock=clock)
+def limiter(spec: str, clock: Clock, max_keys: int = 100) -> Limiter:
+    return Limiter(RateLimit.parse(spec), max_keys=max_keys, clock=clock)
 
 
 def hits(counted: Limiter, key: str, times: int) -> list[Quota]:
@@ -74,70 +74,94 @@ def test_a_window_ends_and_refusals_do_not_prolong_it(
     assert hits(counted, "a", 1)[0].allowed is allowed
 
 
-def test_windows_are_measured_in_monotonic_time() -> None:
-    before = time.monotonic()
-    expiry = BoundedStorage().get_expiry("a")
-    assert before <= expiry <= time.monotonic()
+def flood(counted: Limiter, keys: Iterable[str]) -> None:
+    """Count each key once."""
+
+    async def all_of_them() -> None:
+        for key in keys:
+            await counted.hit(key)
+
+    asyncio.run(all_of_them())
 
 
-def test_counting_starts_no_thread() -> None:
-    before = threading.active_count()
-    hits(Limiter(RateLimit.parse("2 1")), "a", 3)
-    assert threading.active_count() == before
+def counts(counted: Limiter, keys: str, amount: int) -> list[int]:
+    """How often each key was counted before, by counting it once more."""
+    return [amount - hits(counted, key, 1)[0].remaining - 1 for key in keys]
 
 
-def test_keys_are_kept_at_one_length_whatever_the_origin_is(clock: Clock) -> None:
-    counted = limiter("9 1", clock)
-    for key in ("a", "https://" + "a" * 10_000 + ".test", "\udcff"):
-        hits(counted, key, 1)
-    assert len({len(key) for key in counted.storage}) == 1
+def test_the_clock_is_not_the_wall_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Limiter(RateLimit.parse("1 1"))
+    hits(counted, "a", 1)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    (quota,) = hits(counted, "a", 1)
+    assert not quota.allowed
+    assert 0 < quota.reset_after <= 60
+
+
+def test_any_text_can_be_a_key(clock: Clock) -> None:
+    counted = limiter("1 1", clock)
+    keys = ("", "a", "https://" + "a" * 10_000 + ".test", "\udcff")
+    assert [hits(counted, key, 1)[0].allowed for key in keys] == [True] * 4
+    assert len(counted) == 4
 
 
 def test_the_number_of_windows_is_bounded_and_the_first_to_end_goes(clock: Clock) -> None:
-    storage = BoundedStorage(max_keys=3, clock=clock)
-    for key in ("a", "b", "c", "a", "d"):
-        storage.incr(key, 60)
+    counted = limiter("9 1", clock, max_keys=3)
+    for key in "abcad":
+        hits(counted, key, 1)
         clock.now += 1
-    assert [storage.get(key) for key in "abcd"] == [0, 1, 1, 1]
+    assert len(counted) == 3
+    assert counts(counted, "bcd", 9) == [1, 1, 1]
+    assert counts(counted, "a", 9) == [0]
 
 
 def test_a_window_that_began_anew_is_the_last_to_go(clock: Clock) -> None:
-    storage = BoundedStorage(max_keys=4, clock=clock)
+    counted = limiter("9 1", clock, max_keys=4)
     for key in "abc":
-        storage.incr(key, 60)
+        hits(counted, key, 1)
     clock.now += 30
-    storage.incr("d", 60)
+    hits(counted, "d", 1)
     clock.now += 30
     for key in "cefg":  # c begins anew, which leaves room for e and f but not for g
-        storage.incr(key, 60)
-    assert [storage.get(key) for key in "cdefg"] == [1, 0, 1, 1, 1]
+        hits(counted, key, 1)
+    assert counts(counted, "cefg", 9) == [1, 1, 1, 1]
+    assert counts(counted, "d", 9) == [0]
 
 
-def test_windows_that_are_over_are_forgotten_as_others_begin(clock: Clock) -> None:
-    storage = BoundedStorage(clock=clock)
-    for number in range(100):
-        storage.incr(f"old {number}", 60)
+def test_who_is_at_the_limit_is_not_pushed_out_by_made_up_keys(clock: Clock) -> None:
+    counted = limiter("2 1", clock, max_keys=1000)
+    hits(counted, "blocked", 2)
+    flood(counted, (f"made up {number}" for number in range(10_000)))
+    assert not hits(counted, "blocked", 1)[0].allowed
+    assert len(counted) == 1000
+
+
+def test_of_those_at_the_limit_the_first_to_get_there_goes(clock: Clock) -> None:
+    counted = limiter("1 1", clock, max_keys=3)
+    for key in "abcd":
+        hits(counted, key, 1)
+    assert len(counted) == 3
+    assert [hits(counted, key, 1)[0].allowed for key in "bcda"] == [False, False, False, True]
+
+
+def test_who_was_at_the_limit_begins_anew_when_the_window_is_over(clock: Clock) -> None:
+    counted = limiter("2 1", clock)
+    hits(counted, "a", 5)
     clock.now += 60
-    for number in range(50):
-        storage.incr(f"new {number}", 60)
-    assert len(storage) == 50
+    assert hits(counted, "a", 1) == [Quota(True, 1, 60.0)]
+    assert len(counted) == 1
+
+
+@pytest.mark.parametrize("spec", ["1 1", "2 1"])  # all at their limit, or none
+def test_windows_that_are_over_are_forgotten_as_others_begin(clock: Clock, spec: str) -> None:
+    counted = limiter(spec, clock, max_keys=1000)
+    flood(counted, (f"old {number}" for number in range(100)))
+    clock.now += 60
+    flood(counted, (f"new {number}" for number in range(50)))
+    assert len(counted) == 50
 
 
 def test_a_flood_of_keys_stays_within_the_bound(clock: Clock) -> None:
-    storage = BoundedStorage(max_keys=1000, clock=clock)
-    for number in range(10_000):
-        storage.incr(str(number), 60)
-    assert len(storage) == 1000
-
-
-def test_a_counter_can_be_cleared_and_all_can_be_reset(clock: Clock) -> None:
-    storage = BoundedStorage(clock=clock)
-    for key in "aabc":
-        storage.incr(key, 60)
-    storage.clear("a")
-    assert (storage.get("a"), storage.get("b"), storage.check()) == (0, 1, True)
-    assert (storage.reset(), len(storage)) == (2, 0)
-
-
-def test_a_key_that_is_not_counted_ends_now(clock: Clock) -> None:
-    assert BoundedStorage(clock=clock).get_expiry("a") == clock.now
+    counted = limiter("1 1", clock, max_keys=1000)
+    flood(counted, map(str, range(10_000)))
+    assert len(counted) == 1000
