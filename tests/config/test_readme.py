@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from configparser import ConfigParser
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,6 +20,8 @@ from tornado.web import Application
 
 from cors_anywhere.config.manual import markdown_table
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
+from tests.support.fronts import Front
+from tests.support.process import started
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -83,6 +89,43 @@ def test_options_in_the_text_exist(option: str) -> None:
     names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
     foreign = {"--help", "--check", "--rm", "--bind"}  # the command line's, Docker's, http.server's
     assert option in names | foreign
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing: the test says what was wrong."""
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Iterator[int]:
+    """The port of the first example's server, which Python's own module runs."""
+    (tmp_path / "hello.json").write_text('{"hello": "world"}\n')
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_first_example_is_answered_as_it_says(hello: int) -> None:
+    example = section("See the headers")
+    (options,) = re.findall(r"^make run ARGS=(.*)$", example, re.MULTILINE)
+    (origin, shown) = re.findall(r"-H 'Origin: (.*?)' http.*?\n(.*?)```", example, re.DOTALL)[0]
+    shown_head, _, shown_body = shown.partition("\n\n")
+    status, *fields = shown_head.splitlines()
+    with started(*options.split()) as proxy:
+        reply = Front("command", proxy.port).ask(
+            f"http://127.0.0.1:{hello}/hello.json", f"Origin: {origin}"
+        )
+    assert f"HTTP/1.1 {reply.status} {reply.reason}" == status
+    assert [name for name, _ in reply.fields] == [
+        field.partition(":")[0].lower() for field in fields
+    ]
+    assert reply.text == shown_body
+    told = dict(field.lower().split(": ", 1) for field in fields)
+    for name in ("access-control-allow-origin", "access-control-expose-headers", "content-length"):
+        assert reply.get(name) == told[name]
 
 
 def test_the_example_of_a_tornado_application_serves() -> None:
