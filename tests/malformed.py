@@ -202,7 +202,7 @@ FIELDS = (
     refused("name-with-slash", get(b"A/b: c\r\n")),
     refused("second-request-line", get(b"GET /http://TARGET/b HTTP/1.1\r\n")),
     refused("one-huge-field", get(b"A: " + b"b" * 33000 + b"\r\n"), 431),
-    refused("many-fields", get(b"A: b\r\n" * 6000), 431),
+    refused("many-fields", get(b"A: b\r\n" * 200), 431),
     refused("endless-field", get()[:-2] + b"A: " + b"b" * 33000, 431),
     served("value-not-ascii", get(b"A: \xc3\x84\xff\r\n"), GOT),
     served("value-empty", get(b"A:\r\n", b"B: \t \r\n"), GOT),

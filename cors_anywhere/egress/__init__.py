@@ -67,7 +67,10 @@ class DirectEgress:
             tls=tls_context(settings),
             is_own=self.own.has,
             limits=TargetLimits(
-                settings.max_header_bytes, settings.head_timeout, settings.idle_timeout
+                settings.max_header_bytes,
+                settings.head_timeout,
+                settings.idle_timeout,
+                settings.max_headers,
             ),
             timeout=settings.connect_timeout,
         )

@@ -24,8 +24,9 @@ from cors_anywhere.errors import (
 )
 from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.deadline import Deadline
-from cors_anywhere.http1.head import TargetHead, find_reply_end, parse_reply, serialise
+from cors_anywhere.http1.head import MAX_FIELDS, TargetHead, parse_reply, serialise
 from cors_anywhere.http1.output import Output
+from cors_anywhere.http1.partial import PartialReply
 from cors_anywhere.http1.transport import stream
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
 
@@ -47,6 +48,7 @@ class TargetLimits(NamedTuple):
     header_bytes: int = 32768
     head_timeout: float = 30.0
     idle_timeout: float = 30.0
+    header_fields: int = MAX_FIELDS
 
 
 class TargetConnection(asyncio.Protocol):
@@ -56,7 +58,7 @@ class TargetConnection(asyncio.Protocol):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, self._expired)
-        self._buffer = b""
+        self._partial: PartialReply | None = None  # a head that has begun
         self._method = ""
         self._head: TargetHead | None = None
         self._body: Body = _NO_BODY
@@ -246,40 +248,42 @@ class TargetConnection(asyncio.Protocol):
     # --- reading ------------------------------------------------------------------------------
 
     def _read_head(self, data: bytes) -> None:
-        self._buffer = buffer = self._buffer + data if self._buffer else data
-        while self._head is None:
-            end = find_reply_end(buffer)
-            if end < 0:
-                self._check_start(buffer)
-            if (end if end >= 0 else len(buffer)) > self._limits.header_bytes:
-                raise ResponseHeadTooLarge
-            if end < 0:
+        while self._head is None and data:
+            octets, data = self._whole_head(data)
+            if not octets:
                 return
-            head = parse_reply(buffer[:end])
-            self._buffer = buffer = buffer[end:]
+            head = parse_reply(octets, self._limits.header_fields)
             if head.status == 101:
-                self._take_upgrade(head)
-                return
-            if head.status >= 200:
-                self._take_head(head)
-                return
-            self._interim += 1
+                self._take_upgrade(head, data)
+            elif head.status >= 200:
+                self._take_head(head, data)
+            else:
+                self._interim += 1
             if self._interim > MAX_INTERIM:
                 raise GatewayError("The target sent interim replies without end.")
 
-    def _check_start(self, buffer: bytes) -> None:
-        """Fails early on what can never become a status line: no need to wait for its end."""
-        if not buffer.startswith(b"HTTP/1."[: len(buffer)]):
-            raise GatewayError
+    def _whole_head(self, data: bytes) -> tuple[bytes, bytes]:
+        """A head that `data` completes and what follows it, or nothing while it is not complete."""
+        if self._partial is None:
+            self._partial = PartialReply()
+        octets = self._partial.octets
+        end = self._partial.feed(data)
+        if end < 0 and not octets.startswith(b"HTTP/1."[: len(octets)]):
+            raise GatewayError  # never a status line: no need to wait for its end
+        if (end if end >= 0 else len(octets)) > self._limits.header_bytes:
+            raise ResponseHeadTooLarge
+        if end < 0:
+            return b"", b""
+        self._partial = None
+        return bytes(octets[:end]), bytes(octets[end:])
 
-    def _take_head(self, head: TargetHead) -> None:
+    def _take_head(self, head: TargetHead, rest: bytes) -> None:
         length = 0 if self._method == "HEAD" else head.length
         self._keep_alive = head.keep_alive
         self._body = reply_body(length, self._limits.header_bytes)
-        buffer, self._buffer = self._buffer, b""
         self._head = head
         if self._body.done:
-            self._keep_alive = self._keep_alive and not buffer
+            self._keep_alive = self._keep_alive and not rest
             self._deadline.clear()
             self._wake()
         else:
@@ -287,13 +291,13 @@ class TargetConnection(asyncio.Protocol):
             if self._tunnelling:
                 self._deadline.clear()
             self._wake()
-            if buffer:
-                self._read_body(buffer)
+            if rest:
+                self._read_body(rest)
 
-    def _take_upgrade(self, head: TargetHead) -> None:
+    def _take_upgrade(self, head: TargetHead, rest: bytes) -> None:
         if not (self._upgrade and head.upgrades):
             raise UpgradeFailed
-        self._take_head(head._replace(length=UNTIL_CLOSE, keep_alive=False))
+        self._take_head(head._replace(length=UNTIL_CLOSE, keep_alive=False), rest)
 
     def _read_body(self, data: bytes) -> None:
         body = self._body

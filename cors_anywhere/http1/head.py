@@ -28,13 +28,18 @@ from httptools import (
 from cors_anywhere.errors import (
     BadRequest,
     GatewayError,
+    HeadTooLarge,
     ProxyError,
+    ResponseHeadTooLarge,
     TransferCodingError,
     UrlTooLong,
     VersionNotSupported,
 )
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
 from cors_anywhere.tokens import TOKEN
+
+MAX_FIELDS = 200
+"""Of one head: each costs far more memory than its octets do."""
 
 
 class ClientHead(NamedTuple):
@@ -75,7 +80,7 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 _CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
 # RFC 3986 section 3.2. The comma is left out: it is what remains of two Hosts that were joined.
 _HOST = re.compile(
-    r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2}){0,255})(?::[0-9]{0,5})?"
+    r"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2}){0,255})(?::[0-9]{0,5})?"
 )
 _SPECIAL = frozenset(
     ("host", "content-length", "transfer-encoding", "connection", "expect", "upgrade")
@@ -88,33 +93,7 @@ def skip_empty_lines(buffer: bytes) -> bytes:
     return buffer[found.end() :] if found else buffer
 
 
-def find_request_end(buffer: bytes) -> int:
-    """Where the head that starts `buffer` ends, or -1 while it is not complete.
-
-    Raises BadRequest as soon as what is there cannot become a head.
-    """
-    end = buffer.find(b"\r\n\r\n")
-    if end >= 0:
-        return end + 4
-    # Counting is a hundred times as fast as a search, and a head may come octet by octet.
-    if buffer.count(b"\n") != buffer.count(b"\r\n") or not _REQUEST_START.match(buffer):
-        raise BadRequest
-    return -1
-
-
-_REQUEST_START = re.compile(_TOKEN + rb"(?: |\Z)")
-
-
-def find_reply_end(buffer: bytes) -> int:
-    """Where the head that starts `buffer` ends, or -1; a bare LF may end a line here."""
-    end = buffer.find(b"\n\r\n")
-    bare = buffer.find(b"\n\n", 0, end + 1 if end >= 0 else len(buffer))
-    if bare >= 0:
-        return bare + 2
-    return end + 3 if end >= 0 else -1
-
-
-def parse_request(block: bytes, max_url: int) -> ClientHead:
+def parse_request(block: bytes, max_url: int, max_fields: int = MAX_FIELDS) -> ClientHead:
     """Parses a complete head; raises BadRequest or one of its kinds.
 
     `max_url` is the largest request target, in octets.
@@ -127,6 +106,8 @@ def parse_request(block: bytes, max_url: int) -> ClientHead:
     method, path, version = line.group(1, 2, 3)
     if len(path) > max_url:
         raise UrlTooLong
+    if block.count(b"\r\n", line_end) > max_fields + 2:
+        raise HeadTooLarge("The request has more header fields than this proxy accepts.")
     _judge(HttpRequestParser(_SILENT), b"POST / HTTP/1.1", block[line_end:])
     fields, special = _split(block, line_end)
     hosts = special.get("host", ())
@@ -166,8 +147,10 @@ def _origin_form(method: bytes, path: bytes, fields: Fields) -> tuple[bytes, Fie
     return path if path[:1] in (b"/", b"*") else b"/" + path, [("Host", authority), *others]
 
 
-def parse_reply(block: bytes) -> TargetHead:
-    """Parses a complete head; raises GatewayError or TransferCodingError."""
+def parse_reply(block: bytes, max_fields: int = MAX_FIELDS) -> TargetHead:
+    """Parses a complete head; raises GatewayError or one of its kinds."""
+    if block.count(b"\n") > max_fields + 2:
+        raise ResponseHeadTooLarge("The target's reply has more header fields than are accepted.")
     if block.count(b"\n") != block.count(b"\r\n"):  # a sixth of the search's time
         block = _BARE_LF.sub(b"\r\n", block)
     line_end = block.index(b"\r\n")
@@ -184,7 +167,7 @@ def parse_reply(block: bytes) -> TargetHead:
         merged = _merge_lengths(rest)
         if merged is None:
             raise GatewayError(f"{GatewayError.sentence} ({bad.log_detail})") from bad.__cause__
-        return parse_reply(block[:line_end] + merged)
+        return parse_reply(block[:line_end] + merged, max_fields)
     fields, special = _split(block, line_end)
     reason = (line[3] or b"").decode("latin-1")
     framing = _reply_framing(special, status, version11=line[1] == b"1")
@@ -259,17 +242,19 @@ def _keep_alive(special: dict[str, list[str]], version11: bool) -> bool:
     return "close" not in options and (version11 or "keep-alive" in options)
 
 
-_LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([^\r]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
-
-
 def _merge_lengths(rest: bytes) -> bytes | None:
     """The field lines with identical repeated lengths made one (RFC 9110 section 8.6), or None."""
-    values = {
-        part.strip(b" \t") for found in _LENGTH_LINE.finditer(rest) for part in found[1].split(b",")
-    }
+    values: set[bytes] = set()
+    others = []
+    for line in rest.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            values.update(part.strip(b" \t") for part in value.split(b","))
+        else:
+            others.append(line)
     if len(values) != 1:
         return None
-    merged = b"\r\nContent-Length: " + values.pop() + _LENGTH_LINE.sub(b"", rest)
+    merged = b"\r\nContent-Length: " + values.pop() + b"\r\n".join(others)
     return merged if merged != rest else None
 
 

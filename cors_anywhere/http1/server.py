@@ -16,13 +16,14 @@ from cors_anywhere.http1.answers import NO_CONTENT, own_fields
 from cors_anywhere.http1.body import Body, CloseBody, LengthBody, request_body
 from cors_anywhere.http1.deadline import Deadline
 from cors_anywhere.http1.head import (
+    MAX_FIELDS,
     ClientHead,
-    find_request_end,
     parse_request,
     serialise,
     skip_empty_lines,
 )
 from cors_anywhere.http1.output import Output
+from cors_anywhere.http1.partial import PartialRequest
 from cors_anywhere.http1.receiver import Receiver
 from cors_anywhere.http1.transport import stream
 from cors_anywhere.messages import CHUNKED, Answer, Fields, Length
@@ -51,6 +52,7 @@ class ClientLimits(NamedTuple):
     idle_timeout: float = 60.0
     stall_timeout: float = 60.0
     body_timeout: float = 30.0
+    header_fields: int = MAX_FIELDS
 
 
 class Context(NamedTuple):
@@ -206,9 +208,10 @@ class ServerConnection(asyncio.Protocol):
             self._buffer = buffer = skip_empty_lines(buffer)
             if buffer in (b"", b"\r"):
                 return False
-        end = find_request_end(buffer)
-        if (end if end >= 0 else len(buffer)) > self._limits.header_bytes:
-            first_line = buffer.find(b"\r\n", 0, self._limits.header_bytes)
+        end = PartialRequest().feed(buffer)
+        limits = self._limits
+        if (end if end >= 0 else len(buffer)) > limits.header_bytes:
+            first_line = buffer.find(b"\r\n", 0, limits.header_bytes)
             raise HeadTooLarge if first_line >= 0 else UrlTooLong
         if end < 0:
             if not self._head_late:
@@ -217,7 +220,7 @@ class ServerConnection(asyncio.Protocol):
             return False
         self._buffer = buffer[end:]
         self._head_late = False
-        self._start(parse_request(buffer[:end], self._limits.url_bytes))
+        self._start(parse_request(buffer[:end], limits.url_bytes, limits.header_fields))
         return True
 
     def _start(self, head: ClientHead) -> None:

@@ -109,6 +109,7 @@ class Server:
             settings.client_idle_timeout,
             settings.client_stall_timeout,
             settings.idle_timeout,
+            settings.max_headers,
         )
         held = connection_limit()
         self.max_connections = min(settings.max_connections or held, held)

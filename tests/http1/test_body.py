@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,7 @@ from cors_anywhere.http1.body import (
     request_body,
 )
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE
+from tests.support.growth import assert_linear
 
 OVERHEAD = 64
 
@@ -237,3 +239,37 @@ def test_small_chunks_with_long_extensions_may_not(at_once: bool) -> None:
     chunks = [b"1;abcdefghijklmnop\r\na\r\n"] * 100
     with pytest.raises(BadRequest, match="overhead"):
         fed(request_body(CHUNKED, OVERHEAD), *([b"".join(chunks)] if at_once else chunks))
+
+
+# --- cost -----------------------------------------------------------------------------------------
+
+COSTLY: dict[str, Callable[[int], bytes]] = {
+    "chunks of one octet": lambda n: b"1\r\nx\r\n" * (n // 6),
+    "chunks of a line end": lambda n: b"2\r\n\r\n\r\n" * (n // 7),
+    "empty lines in a chunk": lambda n: b"%x\r\n" % (n - 9) + b"\n\r\n" * ((n - 9) // 3),
+    "an extension": lambda n: b"1;" + b"x" * (n - 2),
+    "extensions": lambda n: b"1" + b";a=b" * (n // 4),
+    "a quoted extension": lambda n: b'1;a="' + b'\\"' * (n // 2),
+    "a trailer": lambda n: b"0\r\nA: " + b"x" * n,
+    "trailers": lambda n: b"0\r\n" + b"A:\r\n" * (n // 4),
+    "zeros": lambda n: b"0" * n,
+}
+
+
+def drained(octets: bytes, size: int) -> None:
+    body = reply_body(CHUNKED, 1 << 20)
+    for start in range(0, len(octets), size):
+        body.feed(octets[start : start + size])
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_reading_chunks_costs_what_their_octets_cost(kind: str) -> None:
+    assert_linear(
+        f"ChunkedBody, {kind}", COSTLY[kind], lambda octets: drained(octets, 65536), 65536
+    )
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_reading_chunks_octet_by_octet_costs_what_their_octets_cost(kind: str) -> None:
+    name = f"ChunkedBody, octet by octet, {kind}"
+    assert_linear(name, COSTLY[kind], lambda octets: drained(octets, 1), 16384)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from cors_anywhere.errors import (
     BadRequest,
     GatewayError,
+    HeadTooLarge,
     ProxyError,
+    ResponseHeadTooLarge,
     TransferCodingError,
     UrlTooLong,
     VersionNotSupported,
@@ -20,14 +23,14 @@ from cors_anywhere.errors import (
 from cors_anywhere.http1.head import (
     ClientHead,
     TargetHead,
-    find_reply_end,
-    find_request_end,
     parse_reply,
     parse_request,
     serialise,
     skip_empty_lines,
 )
+from cors_anywhere.http1.partial import find_reply_end
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE
+from tests.support.growth import assert_linear
 
 HOST = "Host: proxy.test"
 
@@ -42,24 +45,7 @@ def reply(*fields: str, line: str = "HTTP/1.1 200 OK") -> TargetHead:
     return parse_reply("\r\n".join([line, *fields, "", ""]).encode("latin-1"))
 
 
-# --- where a head ends ---------------------------------------------------------------------------
-
-
-def test_a_request_head_ends_with_its_empty_line() -> None:
-    assert find_request_end(b"GET / HTTP/1.1\r\nA: b\r\n\r\nbody\r\n\r\n") == 24
-
-
-@pytest.mark.parametrize("begun", [b"G", b"GET", b"GET ", b"GET / HTTP/1.1\r\nA: b\r\n", b"M-"])
-def test_the_beginning_of_a_request_is_waited_for(begun: bytes) -> None:
-    assert find_request_end(begun) == -1
-
-
-@pytest.mark.parametrize(
-    "begun", [b"\x16\x03\x01", b"GET / HTTP/1.1\nA", b"G\x00", b" GET", b"\nGET", b"GET\r", b"\r"]
-)
-def test_what_cannot_become_a_request_is_refused_before_it_is_complete(begun: bytes) -> None:
-    with pytest.raises(BadRequest):
-        find_request_end(begun)
+# --- before a head -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -75,23 +61,6 @@ def test_what_cannot_become_a_request_is_refused_before_it_is_complete(begun: by
 )
 def test_only_whole_empty_lines_are_skipped_before_a_request(octets: bytes, rest: bytes) -> None:
     assert skip_empty_lines(octets) == rest
-
-
-@pytest.mark.parametrize(
-    ("octets", "end"),
-    [
-        (b"HTTP/1.1 200 OK\r\n\r\nbody", 19),
-        (b"HTTP/1.1 200 OK\n\nbody", 17),
-        (b"HTTP/1.1 200 OK\n\r\nbody", 18),
-        (b"HTTP/1.1 200 OK\r\nA: b\n\nbody\r\n\r\n", 23),
-        (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\n\n", 25),
-        (b"HTTP/1.1 200 OK\r\n\n\r\nbody", 18),
-        (b"HTTP/1.1 200 OK\r\nA: b\r\n\r", -1),
-        (b"HTTP/1.1 200 OK\n", -1),
-    ],
-)
-def test_a_reply_head_may_end_its_lines_with_a_bare_line_feed(octets: bytes, end: int) -> None:
-    assert find_reply_end(octets) == end
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -473,3 +442,88 @@ def test_a_head_is_written_line_by_line() -> None:
 def test_a_line_break_inside_a_head_is_never_written(line: str, field: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="line break"):
         serialise(line, [field])
+
+
+# --- limits and cost -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_head_has_so_many_fields_and_no_more(more: int) -> None:
+    fields = [HOST, *["A: b"] * (9 + more)]
+    line = b"\r\n".join([b"GET / HTTP/1.1", *(field.encode() for field in fields), b"", b""])
+    answer = line.replace(b"GET / HTTP/1.1", b"HTTP/1.1 200 OK")
+    if more:
+        with pytest.raises(HeadTooLarge, match="more header fields"):
+            parse_request(line, 100, 10)
+        with pytest.raises(ResponseHeadTooLarge, match="more header fields"):
+            parse_reply(answer, 10)
+    else:
+        assert len(parse_request(line, 100, 10).fields) == len(parse_reply(answer, 10).fields) == 10
+
+
+def test_an_empty_head_of_the_largest_size_is_refused_before_its_fields_are_made() -> None:
+    with pytest.raises(HeadTooLarge):
+        parse_request(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 8000 + b"\r\n", 100)
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a"
+COSTLY_REQUESTS: dict[str, Callable[[int], bytes]] = {
+    "method": lambda n: b"M" * n,
+    "path": lambda n: b"GET /" + b"x" * n + b" HTTP/1.1\r\nHost: a",
+    "path that has no end": lambda n: b"GET /" + b"x" * n,
+    "absolute form": lambda n: b"GET http://" + b"x" * n + b" HTTP/1.1\r\nHost: a",
+    "absolute form, query": lambda n: b"GET http://a?" + b"x" * n + b" HTTP/1.1\r\nHost: a",
+    "version": lambda n: b"GET / HTTP/1.1" + b"1" * n,
+    "host": lambda n: b"GET / HTTP/1.1\r\nHost: " + b"a" * n,
+    "host, escapes": lambda n: b"GET / HTTP/1.1\r\nHost: " + b"%41" * (n // 3),
+    "host, address": lambda n: b"GET / HTTP/1.1\r\nHost: [" + b":" * n,
+    "name": lambda n: REQUEST + b"\r\n" + b"x" * n + b": y",
+    "value": lambda n: REQUEST + b"\r\nA: " + b"x" * n,
+    "blanks": lambda n: REQUEST + b"\r\nA: x" + b" " * n + b"y",
+    "blanks at the end": lambda n: REQUEST + b"\r\nA: " + b"\t " * (n // 2),
+    "fields": lambda n: REQUEST + (b"\r\nA: " + b"x" * (n // 200)) * 190,
+    "too many fields": lambda n: REQUEST + b"\r\nA:" * (n // 4),
+    "options": lambda n: REQUEST + b"\r\nConnection: " + b"," * n,
+    "expectations": lambda n: REQUEST + b"\r\nExpect: " + b"," * n,
+    "digits": lambda n: REQUEST + b"\r\nContent-Length: " + b"1" * n,
+    "zeros": lambda n: REQUEST + b"\r\nContent-Length: " + b"0" * n + b"x",
+    "codings": lambda n: REQUEST + b"\r\nTransfer-Encoding: " + b"a," * (n // 2),
+}
+REPLY = b"HTTP/1.1 200 OK"
+COSTLY_REPLIES: dict[str, Callable[[int], bytes]] = {
+    "reason": lambda n: b"HTTP/1.1 200 " + b"x" * n,
+    "bare line feeds": lambda n: REPLY + b"\r\nA: b" + b"\n:" * (n // 2),
+    "bare returns": lambda n: REPLY + b"\r\nA: b" + b"\r" * n + b"\nB: c\nD: e",
+    "blanks in a length": lambda n: REPLY + b"\r\nContent-Length: 5" + b" " * n + b"x",
+    "blanks before a length": lambda n: REPLY + b"\r\nContent-Length:" + b" \t" * (n // 2) + b"x",
+    "joined lengths": lambda n: REPLY + b"\r\nContent-Length: " + b"5, " * (n // 3) + b"5",
+    "joined blanks": lambda n: REPLY + b"\r\nContent-Length: 5," + b" " * n + b",5",
+    "repeated lengths": lambda n: REPLY + b"\r\nContent-Length: 5" * 150 + b"\r\nA: " + b"x" * n,
+    "options": lambda n: REPLY + b"\r\nConnection: " + b"," * n,
+    "codings": lambda n: REPLY + b"\r\nTransfer-Encoding: " + b"a," * (n // 2),
+    "folds": lambda n: REPLY + b"\r\nA: b" + b"\r\n " * (n // 3),
+}
+
+
+@pytest.mark.parametrize("kind", COSTLY_REQUESTS)
+def test_reading_a_request_costs_what_its_octets_cost(kind: str) -> None:
+    assert_linear(
+        f"parse_request, {kind}",
+        lambda size: COSTLY_REQUESTS[kind](size) + b"\r\n\r\n",
+        lambda block: parse_request(block, 16384),
+        32768,
+    )
+
+
+@pytest.mark.parametrize("kind", COSTLY_REPLIES)
+def test_reading_a_reply_costs_what_its_octets_cost(kind: str) -> None:
+    assert_linear(
+        f"parse_reply, {kind}",
+        lambda size: COSTLY_REPLIES[kind](size) + b"\r\n\r\n",
+        parse_reply,
+        32768,
+    )
+
+
+def test_skipping_empty_lines_costs_what_its_octets_cost() -> None:
+    assert_linear("skip_empty_lines", lambda n: b"\r\n" * (n // 2), skip_empty_lines, 65536)
