@@ -374,9 +374,9 @@ SILENCES = (
     Fault("silence-until-close", said(UNTIL_CLOSE, Do.WAIT), Cut(), after=SILENCE),
     Fault(
         "body-drips",
-        said(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Drip(b"hello", 0.3)),
-        Whole(),
-        after=1.5,
+        said(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", Drip(b"hello" * 4, SILENCE / 10)),
+        Whole(body=b"hello" * 4),
+        after=2 * SILENCE,
     ),
 )
 REDIRECTS = (

@@ -13,7 +13,8 @@ from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 
 from cors_anywhere import CorsProxy, Settings
-from tests.support.site import PATIENCE, Site, Wire, read_chunk, reply, site
+from tests.support import PATIENCE
+from tests.support.site import Site, Wire, read_chunk, reply, site
 
 ORIGIN = {"Origin": "https://page.test"}
 

@@ -16,7 +16,8 @@ from tornado.web import Application, RequestHandler
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from cors_anywhere.fronts.handler import CLIENT_LEFT
 from tests.fronts.test_delegate import ask
-from tests.support.site import PATIENCE, Site, Wire, read_chunk, reply
+from tests.support import PATIENCE
+from tests.support.site import Site, Wire, read_chunk, reply
 from tests.support.target import Do
 from tests.support.target import target as scripted
 from tests.support.wire import until

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support import PATIENCE
 from tests.support.process import Command, command
-from tests.support.target import Do, Pause, Step, Take, Target, target
-from tests.support.wire import Client, Seen, client, until
+from tests.support.target import Do, Step, Take, Target, Until, target
+from tests.support.wire import Client, Seen, client, taken, until
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -30,17 +31,20 @@ At 50 to 300 ms a request the former ask about 100 times a second too."""
 
 
 class Slow:
-    """A target that takes its time; it says in each reply when it sent it."""
+    """A target that takes its time, or waits for the test; each reply says when it was sent."""
 
     def __init__(self) -> None:
         self._random = Random(5)
         self.in_flight = 0
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 self.in_flight += 1
                 await asyncio.sleep(self._random.uniform(0.05, 0.3))
+                await self.goes_on.wait()
                 self.in_flight -= 1
                 at = f"{time.monotonic():.6f}".encode()
                 length = b"Content-Length: %d\r\n" % len(at)
@@ -60,6 +64,7 @@ class Load:
         self.sent = 0
         self.replies: list[Seen] = []
         self.refused_at = 0.0
+        self.refused = asyncio.Event()
 
     async def run(self) -> None:
         """Asks; returns when all that was asked has ended."""
@@ -77,6 +82,7 @@ class Load:
             connection = await opening.__aenter__()
         except OSError:
             self.refused_at = self.refused_at or time.monotonic()
+            self.refused.set()
             yield None
             return
         yield connection
@@ -110,8 +116,7 @@ class Shutdown(NamedTuple):
     """What came of one."""
 
     load: Load
-    in_flight: int  # at the target, when the signal was sent
-    listening: float  # seconds after the signal
+    in_flight: int  # at the target, when nobody listened any more
     status: int
 
 
@@ -121,13 +126,17 @@ async def shutdown_under_load() -> Shutdown:
     with command() as proxy:
         load = Load(proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
         running = asyncio.ensure_future(load.run())
-        assert await until(lambda: load.sent >= BEFORE, within=30)
-        at, in_flight = time.monotonic(), slow.in_flight
+        assert await until(lambda: load.sent >= BEFORE, within=6 * PATIENCE)
+        slow.goes_on.clear()
+        assert await until(lambda: slow.in_flight >= KEPT)
         proxy.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(load.refused.wait(), PATIENCE)
+        in_flight = slow.in_flight
+        slow.goes_on.set()
         await running
-        status = await asyncio.to_thread(proxy.process.wait, 10)
+        status = await ended(proxy)
     server.close()
-    return Shutdown(load, in_flight, load.refused_at - at, status)
+    return Shutdown(load, in_flight, status)
 
 
 def test_no_request_of_a_thousand_is_lost(capfd: pytest.CaptureFixture[str]) -> None:
@@ -135,14 +144,13 @@ def test_no_request_of_a_thousand_is_lost(capfd: pytest.CaptureFixture[str]) -> 
     load = seen.load
     assert len(load.replies) == load.sent >= BEFORE
     assert [reply for reply in load.replies if (reply.status, reply.end) != (200, "whole")] == []
-    assert seen.in_flight >= 10
     late = [reply for reply in load.replies if float(reply.body) > load.refused_at]
-    assert len(late) >= 5
+    assert len(late) == seen.in_flight >= KEPT
     assert {reply.fields.get("connection") for reply in late} == {"close"}
     assert seen.status == 0
     errors = capfd.readouterr().err
     assert "Traceback" not in errors
-    print(f"{load.sent} requests, {seen.in_flight} in flight, {1000 * seen.listening:.0f} ms")
+    print(f"{load.sent} requests, {seen.in_flight} in flight")
 
 
 # --- one at a time ------------------------------------------------------------------------------
@@ -151,8 +159,7 @@ def test_no_request_of_a_thousand_is_lost(capfd: pytest.CaptureFixture[str]) -> 
 async def stop(proxy: Command, number: int = signal.SIGTERM) -> None:
     """Sends a signal; returns when nobody listens any more."""
     proxy.process.send_signal(number)
-    while _listens(proxy.port):
-        await asyncio.sleep(0.005)
+    assert await until(lambda: not _listens(proxy.port))
 
 
 def _listens(port: int) -> bool:
@@ -160,21 +167,13 @@ def _listens(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def ended(proxy: Command, within: float) -> int:
-    """The exit status, which comes in time."""
-    return await asyncio.to_thread(proxy.process.wait, within)
+async def ended(proxy: Command) -> int:
+    """The exit status, which comes long before the drain timeout of 30 seconds."""
+    return await asyncio.to_thread(proxy.process.wait, PATIENCE)
 
 
-def test_the_listener_closes_within_a_tenth_of_a_second() -> None:
-    def seconds() -> float:
-        with command() as proxy:
-            begun = time.monotonic()
-            proxy.process.send_signal(signal.SIGTERM)
-            while _listens(proxy.port):
-                pass
-            return time.monotonic() - begun
-
-    assert any(seconds() <= 0.1 for _ in range(4))  # more than one: the machine is shared
+LONGER_THAN_GRACE = 0.7
+"""Seconds. An idle connection has half a second for a request that crosses the end."""
 
 
 class Talk(NamedTuple):
@@ -188,14 +187,14 @@ class Talk(NamedTuple):
 def talk(
     conversation: Callable[[Talk], Awaitable[None]], *script: Step, options: tuple[str, ...] = ()
 ) -> int:
-    """Plays a conversation with the command; its exit status, which comes within two seconds."""
+    """Plays a conversation with the command; its exit status."""
 
     async def play() -> int:
         async with target(script) as server:
             with command(*options) as proxy:
                 async with client(proxy) as connection:
                     await conversation(Talk(proxy, server, connection))
-                    return await ended(proxy, 2)
+                    return await ended(proxy)
 
     return asyncio.run(play())
 
@@ -204,18 +203,21 @@ async def under_way(talk: Talk, method: str = "GET", body: bytes = b"") -> None:
     """Asks; returns when the request has reached the target."""
     known = len(talk.server.requests)
     await talk.client.ask(talk.server.url, method, body)
-    assert await until(lambda: len(talk.server.requests) > known, within=5)
+    assert await until(lambda: len(talk.server.requests) > known)
 
 
 def test_a_request_under_way_is_answered_and_told_that_it_is_the_last() -> None:
+    stopped = asyncio.Event()
+
     async def conversation(talk: Talk) -> None:
         await under_way(talk)
         await stop(talk.proxy)
+        stopped.set()
         seen = await talk.client.reply()
         assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
         assert await talk.client.closed() == "fin"
 
-    assert talk(conversation, Do.REQUEST, Pause(0.5), HELLO) == 0
+    assert talk(conversation, Do.REQUEST, Until(stopped), HELLO) == 0
 
 
 def test_an_idle_connection_is_closed() -> None:
@@ -223,7 +225,7 @@ def test_an_idle_connection_is_closed() -> None:
         await talk.client.ask(talk.server.url)
         await talk.client.reply()
         await stop(talk.proxy)
-        assert await asyncio.wait_for(talk.client.closed(), 1.5) == "fin"
+        assert await talk.client.closed() == "fin"
 
     assert talk(conversation, Do.REQUEST, HELLO) == 0
 
@@ -231,7 +233,7 @@ def test_an_idle_connection_is_closed() -> None:
 def test_a_connection_on_which_nothing_was_asked_is_closed() -> None:
     async def conversation(talk: Talk) -> None:
         await stop(talk.proxy)
-        assert await asyncio.wait_for(talk.client.closed(), 1.5) == "fin"
+        assert await talk.client.closed() == "fin"
 
     assert talk(conversation) == 0
 
@@ -249,39 +251,47 @@ def test_a_request_that_crosses_the_end_is_answered() -> None:
 
 
 def test_after_a_reply_that_had_begun_one_more_request_is_answered() -> None:
+    stopped = asyncio.Event()
+
     async def conversation(talk: Talk) -> None:
         await under_way(talk)
         await talk.client.reader.readuntil(b"\r\n\r\nhe")
         await stop(talk.proxy)
+        stopped.set()
         assert await talk.client.reader.readexactly(3) == b"llo"
         await talk.client.ask(talk.server.url)
         seen = await talk.client.reply()
         assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
 
-    assert talk(conversation, Do.REQUEST, HELLO[:-3], Pause(0.5), b"llo", Do.REQUEST, HELLO) == 0
+    assert (
+        talk(conversation, Do.REQUEST, HELLO[:-3], Until(stopped), b"llo", Do.REQUEST, HELLO) == 0
+    )
 
 
 def test_requests_that_wait_behind_another_are_answered() -> None:
+    stopped = asyncio.Event()
+
     async def conversation(talk: Talk) -> None:
         await under_way(talk)
         await talk.client.ask(talk.server.url)
         await talk.client.ask(talk.server.url)
-        await asyncio.sleep(0.1)  # nothing tells when the proxy has read them
+        await taken(talk.client.writer)
         await stop(talk.proxy)
+        stopped.set()
         seen = [await talk.client.reply() for _ in range(3)]
         assert [reply.body for reply in seen] == [b"hello"] * 3
         assert [reply.fields.get("connection") for reply in seen] == [None, None, "close"]
 
-    assert talk(conversation, Do.REQUEST, Pause(0.5), HELLO, *(Do.REQUEST, HELLO) * 2) == 0
+    assert talk(conversation, Do.REQUEST, Until(stopped), HELLO, *(Do.REQUEST, HELLO) * 2) == 0
 
 
 def test_a_head_that_is_half_here_may_be_completed() -> None:
     async def conversation(talk: Talk) -> None:
         head = f"GET /{talk.server.url} HTTP/1.1\r\nHost: proxy.test\r\n\r\n".encode()
         talk.client.writer.write(head[:20])
-        await asyncio.sleep(0.1)  # nothing tells when the proxy has read it
+        await taken(talk.client.writer)
         await stop(talk.proxy)
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(LONGER_THAN_GRACE)
         talk.client.writer.write(head[20:])
         assert (await talk.client.reply()).body == b"hello"
 
@@ -294,9 +304,9 @@ def test_an_upload_may_be_completed() -> None:
         fields = ("Content-Length: 6",)
         await talk.client.ask(talk.server.url, "POST", fields=fields)
         talk.client.writer.write(b"abc")
-        assert await until(lambda: len(talk.server.requests) > known, within=5)
+        assert await until(lambda: len(talk.server.requests) > known)
         await stop(talk.proxy)
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(LONGER_THAN_GRACE)
         talk.client.writer.write(b"def")
         assert (await talk.client.reply()).body == b"hello"
         assert talk.server.digests == [sha256(b"abcdef").hexdigest()]
@@ -313,7 +323,7 @@ def test_the_drain_timeout_ends_what_does_not_end_by_itself() -> None:
         begun = time.monotonic()
         await stop(talk.proxy)
         assert (await talk.client.reply()).end == "reset"
-        assert 0.9 <= time.monotonic() - begun <= 2.5
+        assert time.monotonic() - begun >= 1
 
     assert talk(conversation, Do.REQUEST, Do.WAIT, options=("--drain-timeout", "1")) == 0
 
@@ -325,7 +335,7 @@ def test_a_second_signal_ends_at_once(first: int, second: int) -> None:
         await under_way(talk)
         await stop(talk.proxy, first)
         talk.proxy.process.send_signal(second)
-        assert await ended(talk.proxy, 1) == 0
+        assert await ended(talk.proxy) == 0
         assert (await talk.client.reply()).end == "reset"
 
     assert talk(conversation, Do.REQUEST, Do.WAIT) == 0
@@ -333,8 +343,6 @@ def test_a_second_signal_ends_at_once(first: int, second: int) -> None:
 
 def test_with_nothing_under_way_the_end_comes_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     with command() as proxy:
-        begun = time.monotonic()
         proxy.process.send_signal(signal.SIGINT)
-        assert proxy.process.wait(5) == 0
-        assert time.monotonic() - begun < 1.5
+        assert asyncio.run(ended(proxy)) == 0
     assert not re.search("Traceback|KeyboardInterrupt", capfd.readouterr().err)

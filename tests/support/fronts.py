@@ -20,11 +20,10 @@ from tornado.web import Application
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
+from tests.support import PATIENCE
 from tests.support.process import started
 
 FRONTS: Final = ("command", "server", "application")
-PATIENCE: Final = 8.0
-"""Seconds after which a test gives up on an octet."""
 
 
 def only(*kinds: str) -> pytest.MarkDecorator:

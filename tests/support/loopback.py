@@ -14,9 +14,7 @@ from typing import Any, NamedTuple, ParamSpec
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.server import ClientLimits, ServerConnection, Service
 from cors_anywhere.messages import Answer
-
-PATIENCE = 8.0
-"""Seconds after which a test is given up."""
+from tests.support import PATIENCE
 
 P = ParamSpec("P")
 

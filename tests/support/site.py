@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
-PATIENCE = 8.0
-"""Seconds after which an answer gives up on an octet."""
+from tests.support import PATIENCE
 
 
 class Request(NamedTuple):

@@ -69,6 +69,15 @@ class Pause(NamedTuple):
         await asyncio.sleep(self.seconds)
 
 
+class Until(NamedTuple):
+    """Goes on when the test says so."""
+
+    event: asyncio.Event
+
+    async def play(self, _: Target, __: Peer) -> None:
+        await self.event.wait()
+
+
 class Pour(NamedTuple):
     """Sends what is made anew for each connection."""
 
@@ -89,7 +98,7 @@ class Take(NamedTuple):
         target.digests.append(await _digest(peer.reader, self.size))
 
 
-Step = bytes | Do | Endless | Drip | Pause | Pour | Take
+Step = bytes | Do | Endless | Drip | Pause | Until | Pour | Take
 Script = Sequence[Step]
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.fronts.delegate import CorsProxy
 from cors_anywhere.process.serving import Server
-
-PATIENCE = 8.0
-"""Seconds after which a test gives up on an octet."""
+from tests.support import PATIENCE
 
 
 class Seen(NamedTuple):
@@ -49,6 +49,21 @@ class Proxy(NamedTuple):
     port: int
     server: Server
     cors: CorsProxy
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock can leap, so that a deadline may be long and is not waited for."""
+
+    def __init__(self) -> None:
+        self._leapt = 0.0
+        super().__init__()
+
+    def time(self) -> float:
+        return super().time() + self._leapt
+
+    def leap(self, seconds: float) -> None:
+        """What is due within that time is due now."""
+        self._leapt += seconds
 
 
 @asynccontextmanager
@@ -192,7 +207,20 @@ class Held(NamedTuple):
         )
 
 
-async def until(condition: Any, *, within: float = 1.0) -> bool:
+async def taken(writer: asyncio.StreamWriter) -> None:
+    """Returns when the proxy, in another process, has read all that was written."""
+    port, there = (writer.get_extra_info(name)[1] for name in ("sockname", "peername"))
+    line = re.compile(rf"[0-9A-F]{{8}}:{there:04X} [0-9A-F]{{8}}:{port:04X} \S+ \S+:(\S+)")
+    await writer.drain()
+
+    def waiting() -> bool:
+        found = line.search(Path("/proc/net/tcp").read_text())
+        return found is not None and int(found[1], 16) > 0
+
+    assert await until(lambda: not waiting())
+
+
+async def until(condition: Any, *, within: float = PATIENCE) -> bool:
     """Whether `condition()` becomes true in time. For what no event announces."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.malformed import CANARY, ROWS, TARGET, Row, Seen
-from tests.support import wire
+from tests.support import PATIENCE, wire
 from tests.support.loopback import in_loop
 from tests.support.wire import Client, Proxy, client, proxied
 
@@ -76,7 +76,7 @@ async def recording() -> AsyncIterator[tuple[Recording, bytes]]:
 @asynccontextmanager
 async def asked(row: Row) -> AsyncIterator[tuple[Client, Recording]]:
     """The row is sent to a proxy; the target is looked at when the proxy has ended."""
-    late = LATE if 408 in row.replies else wire.PATIENCE
+    late = LATE if 408 in row.replies else PATIENCE
     deadlines: dict[str, float] = {"client_header_timeout": late, "idle_timeout": late}
     async with (
         recording() as (target, authority),

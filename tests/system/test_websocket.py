@@ -83,7 +83,7 @@ def test_pings_are_answered_by_the_other_end(proxy: Front) -> None:
             dial(proxy.at, f"ws://{host}/") as socket,
         ):
             assert await (await socket.ping(b"from the page")) > 0
-            assert await until(lambda: pinged, within=5)
+            assert await until(lambda: pinged)
 
     asyncio.run(talk())
 
@@ -107,7 +107,7 @@ def test_the_code_and_reason_of_a_close_pass(by: str, code: int, reason: str, pr
             if by == "page":
                 await socket.close(code, reason)
             await socket.wait_closed()
-            assert await until(lambda: seen, within=5)
+            assert await until(lambda: seen)
             assert seen == [(code, reason)] == [(socket.close_code, socket.close_reason)]
 
     asyncio.run(talk())

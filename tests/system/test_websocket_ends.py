@@ -117,7 +117,7 @@ def test_a_tunnel_leaves_nothing_behind(by: str) -> None:
                 elif by == "page-vanishes":
                     socket.transport.abort()
                 await socket.wait_closed()
-            assert await until(lambda: Held.by(proxy) == before, within=3), Held.by(proxy)
+            assert await until(lambda: Held.by(proxy) == before), Held.by(proxy)
 
     asyncio.run(talk())
 
@@ -214,7 +214,7 @@ def test_a_side_that_does_not_read_stops_the_other(proxy: Front, reader: str) ->
 
 async def stands_still(count: Callable[[], int]) -> None:
     """Returns when a count that has begun to rise has not risen for a while."""
-    assert await until(lambda: count() > 0, within=8)
+    assert await until(lambda: count() > 0)
     known = -1
     while known != count():
         known = count()
