@@ -17,8 +17,9 @@ import trustme
 from websockets.asyncio.client import connect
 
 from cors_anywhere import Settings
+from tests.support import PATIENCE
 from tests.support.front_servers import HOST, SERVERS, block, front_server, installed
-from tests.support.fronts import ORIGIN, PATIENCE, Connection, Reply
+from tests.support.fronts import ORIGIN, Connection, Reply
 from tests.support.needs import needs
 from tests.support.process import started
 from tests.support.site import Site, Wire, read_chunk, redirect, reply
