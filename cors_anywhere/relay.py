@@ -74,6 +74,7 @@ class Relay:
         finally:
             if self._on_outcome is not None or record.failure is not None:
                 self._report(record)
+            record.failure = None  # its traceback holds this frame, which holds the record
 
     def _answer(self, client: Client, answer: Answer, record: Record) -> None:
         record.status = answer.status
