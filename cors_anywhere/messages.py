@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cors_anywhere.errors import ProxyError
+from cors_anywhere.tokens import split_port
 
 Fields = Sequence[tuple[str, str]]
 """Header fields in order, repeated names repeated, names in the case in which they came."""
@@ -60,7 +61,7 @@ class Target(NamedTuple):
 
 @lru_cache(2048)
 def _origin_of(scheme: str, authority: str, port: int) -> str:
-    host = authority.partition("]")[0] + "]" if authority[0] == "[" else authority.partition(":")[0]
+    host, _ = split_port(authority)
     suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
     return f"{scheme}://{host}{suffix}"
 

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.egress import DirectEgress, OwnAddresses
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
@@ -61,6 +62,7 @@ class Proxy:
             choices(settings),
             help_page=_help_page(settings),
             loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
+            is_known_name=has_public_suffix,
             metered=meter is not None,
         )
         self.egress = DirectEgress(

@@ -103,7 +103,7 @@ class Relay:
             LOG.exception("An outcome could not be told")
 
     async def _decide(self, head: RequestHead) -> Plan | Answer:
-        if self._first_look is not None and head.method != "OPTIONS":
+        if self._first_look is not None and not self._policy.is_preflight(head):
             answer = await self._first_look(head)
             if answer is not None:
                 return answer

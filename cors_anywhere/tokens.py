@@ -7,6 +7,7 @@ is read by them. It imports nothing of the package, so that the wire and the rul
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -50,6 +51,6 @@ def split_port(text: str) -> tuple[str, str | None]:
     return inside + bracket, after[1:] if after else None
 
 
-def list_items(values: list[str]) -> list[str]:
+def list_items(values: Iterable[str]) -> list[str]:
     """The elements of a list that came in these fields, without blanks (RFC 9110 s. 5.6.1)."""
     return [item.strip(" \t") for value in values for item in value.split(",")]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.errors import (
     ConnectionRefused,
     DnsError,
@@ -198,7 +199,11 @@ async def serve(
     client: Client, *exchanges: Exchange | Exception, metered: bool = False, **options: Any
 ) -> None:
     policy = Policy(
-        choices(Settings()), help_page=("text/plain", "?"), loop_token="us", metered=metered
+        choices(Settings()),
+        help_page=("text/plain", "?"),
+        loop_token="us",
+        is_known_name=has_public_suffix,
+        metered=metered,
     )
     await Relay(policy, Egress(*exchanges), **options).serve(client)
     assert all(one.released == 1 for one in exchanges if isinstance(one, Exchange) and one.plan)
@@ -308,10 +313,17 @@ async def test_a_first_look_may_let_pass() -> None:
 
 
 @in_loop
-async def test_a_first_look_does_not_see_options() -> None:
+async def test_a_first_look_does_not_see_a_preflight() -> None:
     client = Client(method="OPTIONS", path="/")
     await serve(client, first_look=looks(Answer(418, "Teapot", (), b"")))
     assert client.events == ["answer 200"]
+
+
+@in_loop
+async def test_a_first_look_sees_an_options_that_is_for_the_target() -> None:
+    client = Client(method="OPTIONS")
+    await serve(client, first_look=looks(Answer(418, "Teapot", (), b"")))
+    assert client.events == ["answer 418"]
 
 
 def test_a_first_look_that_fails_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:

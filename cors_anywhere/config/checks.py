@@ -15,26 +15,17 @@ from typing import Any, Final
 from cors_anywhere.config.suffixes import is_public_suffix
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.headers import check_name, check_settable
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxy, parse_proxy
-from cors_anywhere.rules.target_pattern import TargetPattern
+from cors_anywhere.rules.targets import TargetPattern
+from cors_anywhere.tokens import is_token
 
 Check = Callable[[Any], Any]
 """From a setting as it was given to the value that the rules and the wire work with."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may stand in a field value
 _BASE_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:[ -~]*)", re.ASCII)
-
-_OURS: Final = frozenset(
-    (
-        *("host", "content-length", "transfer-encoding", "connection", "cdn-loop", "expect"),
-        *("keep-alive", "proxy-connection", "te", "trailer", "upgrade"),
-        *("proxy-authenticate", "proxy-authorization", "proxy-authentication-info"),
-    )
-)
-"""Framing, routing, loop detection and hop-by-hop fields (RFC 9110 section 7.6.1, RFC 8586)."""
 
 _WEEK: Final = 7 * 86400.0
 
@@ -143,15 +134,13 @@ def _network(value: object) -> Network:
 
 def _token(value: object) -> str:
     text = _text(value)
-    if not _TOKEN.fullmatch(text):
+    if not is_token(text):
         raise ValueError(f'"{text}" is no header name: letters, digits and hyphens only')
     return text
 
 
 def _field_name(value: object) -> str:
-    if (name := _token(value)).lower() in _OURS:
-        raise ValueError(f'"{value}" is a header that the proxy itself answers for: leave it out')
-    return name
+    return check_name(_text(value))
 
 
 def _field(value: object) -> tuple[str, str]:
@@ -159,12 +148,7 @@ def _field(value: object) -> tuple[str, str]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ValueError("a header to set is a pair of a name and a value")
     name, text = value
-    _field_name(name)
-    if _CONTROL.search(_text(text)):
-        raise ValueError(f'the value of "{name}" has a control character: remove it')
-    if any(character > "\xff" for character in text):
-        raise ValueError(f'the value of "{name}" has characters beyond ISO-8859-1: encode them')
-    return name, text
+    return check_settable(_text(name), _text(text))
 
 
 def _media_type(value: object) -> str:

@@ -13,7 +13,7 @@ from cors_anywhere.config.problems import Problem
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
-from cors_anywhere.rules.target_pattern import TargetPattern
+from cors_anywhere.rules.targets import TargetPattern
 
 Read = Mapping[str, Any]
 """Settings by name, as the values that are worked with."""

@@ -10,14 +10,17 @@ from typing import Final
 
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
-from cors_anywhere.rules.target_pattern import TargetPattern
+from cors_anywhere.rules.targets import TargetPattern
 
 # A proxy that is open to every origin would let any page that the developer visits read what is
 # served on this machine.
-ORIGINS: Final = tuple(
-    OriginPattern.parse(f"{scheme}://{host}:*")
-    for scheme in ("http", "https")
-    for host in ("localhost", "127.0.0.1", "[::1]")
+ORIGINS: Final = (
+    OriginPattern.parse("self"),
+    *(
+        OriginPattern.parse(f"{scheme}://{host}:*")
+        for scheme in ("http", "https")
+        for host in ("localhost", "127.0.0.1", "[::1]")
+    ),
 )
 TARGETS: Final = (TargetPattern.parse("localhost"),)
 NETWORKS: Final[tuple[Network, ...]] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

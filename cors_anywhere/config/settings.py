@@ -24,7 +24,7 @@ from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
-from cors_anywhere.rules.target_pattern import TargetPattern
+from cors_anywhere.rules.targets import TargetPattern
 
 LOG = logging.getLogger("cors_anywhere")
 

@@ -31,13 +31,24 @@ class FrontClient(ABC):
         self.status = 0  # of the reply that has begun
 
     def take_head(
-        self, method: str, path: str, fields: Fields, length: Length, base: str = ""
+        self, method: str, path: str, fields: Fields, length: Length, base: str | None = None
     ) -> None:
-        """Notes what is asked; see `RequestHead`. Trusted proxies are believed here."""
+        """Notes what is asked; see `RequestHead`. `base` is where an application mounts the proxy,
+        if one does. Trusted proxies are believed here."""
         peer, scheme, port = self._whence()
-        if self._proxy.trusted:
-            peer, scheme = self._proxy.trusted.believe(peer, scheme, fields)
-        self.head = RequestHead(method, path, fields, length, peer, scheme, port, base)
+        client = self._proxy.trusted.believe(peer, scheme, fields)
+        self.head = RequestHead(
+            method,
+            path,
+            fields,
+            length,
+            client.address,
+            client.scheme,
+            port,
+            base or "",
+            mounted=base is not None,
+            front=client.front,
+        )
 
     @abstractmethod
     def _whence(self) -> tuple[str, str, int]:

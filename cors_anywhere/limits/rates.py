@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from cors_anywhere.tokens import MAX_ORIGIN
+
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _LONGEST: Final = 366 * 86400
 """Seconds. A longer window would outlive every process that counts it."""
@@ -74,11 +76,12 @@ class RateLimit(NamedTuple):
         Hosts and patterns are held against all of the origin but its scheme, so a port that is not
         the scheme's own must be listed too.
         """
+        if len(origin) > MAX_ORIGIN:
+            return False
         scheme, separator, rest = origin.partition("://")
         host = (rest if separator else scheme).lower()
         # fullmatch: a pattern found somewhere inside the host must not exempt
-        # "example.com.evil.test". Its running time is the operator's own risk, not the page's:
-        # a pattern with nested repeats can be slow on a long Origin.
+        # "example.com.evil.test".
         return host in self.exempt_hosts or any(
             pattern.fullmatch(host) for pattern in self.exempt_patterns
         )

@@ -1,7 +1,7 @@
-"""The authority of a URL: scheme, host and port, judged before anything is looked up.
+"""The authority of a URL: scheme, host and port, read before anything is looked up.
 
-Owns: the WHATWG host rules, what is refused beyond them, and the hosts and ports that are forbidden
-whatever their address. Must not know: where the authority stood, or who may ask for it.
+Owns: the WHATWG host rules, and what is refused beyond them. Must not know: where the authority
+stood, who may ask for it, or which hosts are forbidden.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import ada_url
-from publicsuffixlist import PublicSuffixList
 
-from cors_anywhere.errors import InvalidHost, InvalidPort, InvalidTarget, NoTarget
-from cors_anywhere.messages import DEFAULT_PORTS, Target
+from cors_anywhere.errors import InvalidPort, InvalidTarget, NoTarget
+from cors_anywhere.messages import DEFAULT_PORTS
+from cors_anywhere.tokens import split_port
 
 # 253 octets of name, each up to four octets of UTF-8 before it is mapped, and a port. It bounds the
-# cache below: 2048 entries of a few kilobytes at worst.
+# cache below: 2048 entries of a few kilobytes at worst. Percent-encoded names that map to more than
+# 85 letters outside ASCII are beyond it; none is registered.
 _MAX_AUTHORITY = 1024
 _CACHED_AUTHORITIES = 2048
-
-# An unknown last label must not count as a public suffix: "favicon.ico" is no host.
-_SUFFIXES = PublicSuffixList(accept_unknown=False)
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 # WHATWG URL section 3.1, "forbidden domain code points": mapping makes them of full-width forms.
@@ -30,22 +28,9 @@ _FORBIDDEN = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DOTTED_QUAD = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-
-# RFC 6761, RFC 6762, RFC 7686, RFC 8375, ICANN's .internal, and what Kubernetes resolves.
-# fmt: off
-_SPECIAL_NAMES = (
-    ".localhost", ".local", ".internal", ".home.arpa", ".onion", ".svc", ".cluster.local",
-)
-
-# Fetch Standard, "port blocking": a page must not reach through us what its browser refuses.
-_BAD_PORTS = frozenset((
-    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95,
-    101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179,
-    389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587,
-    601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
-    6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
-))
-# fmt: on
+# Octets outside ASCII only, as every browser encodes an international name. An encoded ASCII
+# character has no use but to be read in two ways.
+_ENCODED_LETTERS = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
 class Site(NamedTuple):
@@ -57,23 +42,12 @@ class Site(NamedTuple):
     authority: str
 
 
-def host_rule(target: Target) -> str:
-    """The rule that forbids this host or port whatever its address: its name, or "".
+class Written(NamedTuple):
+    """An authority whose host is mapped and not yet judged."""
 
-    "bad-port", "special-name" (never in the public DNS) or "single-label".
-    """
-    return _rule_of(target.host, target.port)
-
-
-@lru_cache(_CACHED_AUTHORITIES)
-def _rule_of(host: str, port: int) -> str:
-    if port in _BAD_PORTS:
-        return "bad-port"
-    if is_address(host):
-        return ""
-    if f".{host}".endswith(_SPECIAL_NAMES):
-        return "special-name"
-    return "" if "." in host else "single-label"
+    host: str  # lower-case ASCII; an IPv6 literal in its brackets
+    digits: str  # of the port; "" for none
+    port: int | None  # None for text that is no port, or none
 
 
 def invalid(why: str) -> InvalidTarget:
@@ -82,29 +56,41 @@ def invalid(why: str) -> InvalidTarget:
 
 @lru_cache(_CACHED_AUTHORITIES)
 def site_of(scheme: str, written: str) -> Site:
-    """Judge an authority as it was written; with no scheme it must be a host beyond doubt.
+    """Judge an authority as it was written, under a scheme in lower case.
 
     A failure is not cached, so strangers' rubbish does not push out the hosts in use.
     """
-    text = _unicode(written)
-    _check_written(text)
-    name, port_text = split_port(text)
-    port = port_number(port_text)
-    host = map_host(name)
-    if not scheme and not _is_known(host):
-        raise InvalidHost(f"Invalid host: {host}")
-    if port_text and port < 0:
+    host, digits, port = read_authority(written)
+    if digits and port is None:
         raise invalid("no port number follows its host's colon (IPv6 addresses need brackets)")
     check_host(host)
-    scheme = scheme.lower() or ("https" if port == 443 else "http")
-    authority = f"{host}:{port_text}" if port_text else host
-    port = port if port_text else DEFAULT_PORTS[scheme]
-    return Site(scheme, host.strip("[]").removesuffix("."), port, authority)
+    authority = f"{host}:{digits}" if digits else host
+    effective = DEFAULT_PORTS[scheme] if port is None else port
+    return Site(scheme, host.strip("[]").removesuffix("."), effective, authority)
+
+
+def read_authority(written: str) -> Written:
+    """Read an authority as it was written. Raises InvalidTarget, InvalidPort, or NoTarget where
+    there is no host."""
+    text = _unicode(written)
+    _check_written(text)
+    try:
+        name, port = split_port(text)
+    except ValueError as error:
+        raise invalid("its brackets hold no IPv6 address") from error
+    if not name:
+        raise NoTarget
+    digits = port or ""
+    return Written(map_host(name), digits, port_number(digits))
 
 
 def _unicode(written: str) -> str:
     if len(written) > _MAX_AUTHORITY:
         raise invalid("its host is too long")
+    if "%" in written:
+        written = _ENCODED_LETTERS.sub(
+            lambda match: bytes.fromhex(match[0].replace("%", "")).decode("latin-1"), written
+        )
     if written.isascii():
         return written
     try:
@@ -117,38 +103,25 @@ def _check_written(text: str) -> None:
     """Refuse what WHATWG parsing would drop, decode or reinterpret without a word."""
     if "@" in text:
         raise invalid(
-            "it holds a user name or password (user:password@host); "
-            "send an Authorization header instead"
+            "it holds a user name or password (user:password@host). Send them in a header instead:"
+            " Authorization: Basic, then user:password in Base64. In a page: fetch(url, {headers:"
+            " {Authorization: 'Basic ' + btoa('user:password')}})"
         )
     if "\\" in text:
         raise invalid("there is a backslash in its host")
     if "%" in text:
         raise invalid(
-            "there is a % in its host; write an international name in its ASCII form (xn--), "
-            "and an IPv6 address without a zone"
+            "there is a % in its host; write ASCII characters unencoded, and an IPv6 address"
+            " without a zone"
         )
     if _CONTROL.search(text):
         raise invalid("there is a space or control character in its host")
 
 
-def split_port(text: str) -> tuple[str, str]:
-    """The host, an IPv6 literal in its brackets, and the digits (or not) after its colon."""
-    if not text.startswith("["):
-        name, _, port = text.partition(":")
-    else:
-        inside, bracket, after = text.partition("]")
-        if not bracket or after[:1] not in ("", ":"):
-            raise invalid("its brackets hold no IPv6 address")
-        name, port = inside + bracket, after[1:]
-    if not name:
-        raise NoTarget
-    return name, port
-
-
-def port_number(digits: str) -> int:
-    """The port, or -1 for text that is none; the text may be of any length."""
+def port_number(digits: str) -> int | None:
+    """The port; None for text that is none. The text may be of any length."""
     if not (digits.isascii() and digits.isdigit()):
-        return -1
+        return None
     significant = digits.lstrip("0") or "0"
     if len(significant) > 5 or int(significant) > 65535:
         raise InvalidPort(f"Port number too large: {digits}")
@@ -168,14 +141,6 @@ def map_host(name: str) -> str:
     if not mapped or _FORBIDDEN.search(mapped):
         raise invalid("its host is no domain name")
     return mapped
-
-
-def _is_known(host: str) -> bool:
-    """Whether text without a scheme is surely meant as a host."""
-    name = host.removesuffix(".")
-    if name == "localhost" or is_address(host):
-        return True
-    return "." in name and _SUFFIXES.publicsuffix(name) is not None
 
 
 def is_address(host: str) -> bool:

@@ -2,16 +2,16 @@
 
 Owns: the names and values of the `Access-Control-*` response fields (Fetch Standard, "CORS
 protocol"), and the `Vary` that goes with a reply that depends on the origin.
-Must not know: who is allowed (origins, policy), nor which of a target's fields pass (rewrite).
+Must not know: who is allowed (asker.py), nor which of a target's fields pass (headers.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cors_anywhere.messages import Fields
+from cors_anywhere.tokens import is_token, list_items
 
 ALLOW_ORIGIN: Final = "access-control-allow-origin"
 EXPOSE_HEADERS: Final = "access-control-expose-headers"
@@ -20,8 +20,6 @@ EXPOSE_HEADERS: Final = "access-control-expose-headers"
 # having the proxy hand back a large reply to a large request for nothing.
 _MAX_METHOD: Final = 64  # octets
 _MAX_HEADERS: Final = 8192  # octets
-
-is_token: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110 section 5.6.2
 
 _ANY_ORIGIN: Final = (ALLOW_ORIGIN, "*")
 
@@ -35,24 +33,23 @@ def allow_origin() -> tuple[str, str]:
 
 
 def preflight_fields(
-    request_method: str | None, request_headers: str | None, *, max_age: int, allow: bool
+    request_method: str | None, request_headers: str | None, *, max_age: int
 ) -> list[tuple[str, str]]:
     """The fields that answer a preflight.
 
     `request_method` and `request_headers` are the values of `Access-Control-Request-Method` and
     `-Headers`, echoed as they are when they are valid (a token; a list of tokens) and of sane
     length, otherwise left unanswered, so that the browser refuses. `max_age` is in seconds, sent
-    when above 0. Without `allow` the reply has no `access-control-allow-origin`.
+    when above 0.
     """
-    fields = [allow_origin()] if allow else []
+    fields = [allow_origin()]
     if request_method and len(request_method) <= _MAX_METHOD and is_token(request_method):
         fields.append(("access-control-allow-methods", request_method))
     if request_headers and len(request_headers) <= _MAX_HEADERS and _is_list(request_headers):
         fields.append(("access-control-allow-headers", request_headers))
     if max_age > 0:
         fields.append(("access-control-max-age", str(max_age)))
-    if allow:
-        fields.append((EXPOSE_HEADERS, ",".join([name for name, _ in fields])))
+    fields.append((EXPOSE_HEADERS, ",".join([name for name, _ in fields])))
     return fields
 
 
@@ -87,7 +84,7 @@ def vary_on_origin(fields: Fields) -> Sequence[tuple[str, str]]:
     Needed wherever another origin would have got another reply, else a cache mixes them up.
     """
     known = [value for name, value in fields if name.lower() == "vary"]
-    listed = {item.strip(" \t").lower() for value in known for item in value.split(",")}
+    listed = {item.lower() for item in list_items(known)}
     if "*" in listed or "origin" in listed:
         return fields
     merged = ", ".join([value for value in known if value.strip(" \t,")] + ["origin"])
@@ -101,5 +98,5 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 def _is_list(value: str) -> bool:
     """Whether this is a list of tokens; empty elements are tolerated (RFC 9110 section 5.6.1.2)."""
-    names = [name for item in value.split(",") if (name := item.strip(" \t"))]
+    names = [name for name in list_items([value]) if name]
     return bool(names) and all(map(is_token, names))

@@ -1,7 +1,8 @@
-"""The text after the proxy's first slash, turned into a target or into a named rejection.
+"""The request target: which door a request came to.
 
-Owns: the URL forms the proxy understands. (Authorities are judged in authority.py.)
-Must not know: who asks, what is configured, or what address a name has.
+Owns: every form in which a URL may be asked for, what is asked of the proxy itself, and the path
+under which the proxy is hosted. (Authorities are judged in authority.py.)
+Must not know: who asks, which targets are allowed, or what address a name has.
 
 Text is ISO-8859-1: one character per octet received. A host is re-read as UTF-8 before it is
 mapped (WHATWG URL section 3.5, UTS 46); a path and query are never touched.
@@ -10,10 +11,15 @@ mapped (WHATWG URL section 3.5, UTS 46); a path and query are never touched.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
 
-from cors_anywhere.errors import MissingSlash, NoTarget, ProxyError
+from cors_anywhere.errors import InvalidHost, MissingSlash, NoTarget, ProxyError
 from cors_anywhere.messages import Target
-from cors_anywhere.rules.authority import invalid, site_of
+from cors_anywhere.rules.authority import Site, invalid, is_address, read_authority, site_of
+
+_CACHED_SITES = 1024
 
 # ASCII only: U+017F would match an "s" without case otherwise.
 _I = re.ASCII | re.IGNORECASE
@@ -24,29 +30,166 @@ _ONE_SLASH = re.compile(r"/(https?):/(?=[^/])([^/?#]*)", _I)
 _SCHEME_ONLY = re.compile(r"/https?:", _I)
 # Whatever encoded the colon or a slash of the scheme encoded the whole URL.
 _ENCODED = re.compile(r"/(?=[^/]{4,5}(?:%3A|:/?%2F))https?(?:%3A|:)(?:%2F|/)", _I)
-_URL_PARAMETER = "/?url="
+# A base that ends in a slash, before a URL that has a scheme.
+_SECOND_SLASH = re.compile(r"/(?=/https?(?:://|:/?%2F|%3A))", _I)
 _WRITTEN_URL = re.compile(r"https?:/", _I)
+_ENCODED_URL = re.compile(r"https?(?:%3A|:)", _I)
+# The group is atomic: of several parameters "url" the first is meant.
+_WEBSOCKET = re.compile(r"(//?|/\?(?>(?:[^&]*&)*?url=)?)ws(s?)(?=:|%3A)", _I)
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e\x80-\xff]")
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]+")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
-def parse_path(path: str) -> Target:
-    """The target that a request target names, first slash included.
+class Door(Enum):
+    """What is asked of the proxy itself."""
 
-    Raises NoTarget (the help page), InvalidHost, InvalidPort, MissingSlash or InvalidTarget.
+    HELP = "the page that says how it is used"
+    NOT_NEEDED = "whether it is needed here"
+    PREFLIGHT = "whether a page may ask"
+
+
+class Doors:
+    """The request targets of one proxy.
+
+    `base_path` is where it is hosted, unless a request says otherwise. `is_known` tells whether a
+    name stands under a known public suffix: without a scheme, "favicon.ico" is no host.
+    `default_scheme` is meant where none is written, but for the other one's port.
     """
-    if not (path.isascii() and path.isprintable()) or " " in path:
-        _refuse_unsendable(path)
-    match = _ABSOLUTE.match(path)
-    if match is None:
-        return _parse_unusual(path)
-    scheme, written = match.groups()
-    return Target(*site_of(scheme, written), _rest(path, match.end()))
+
+    def __init__(
+        self, is_known: Callable[[str], bool], *, base_path: str = "", default_scheme: str = "http"
+    ) -> None:
+        self._is_known = is_known
+        self._base_path = base_path
+        by_port = {"http": (443, "https"), "https": (80, "http")}
+        self._default_scheme = default_scheme
+        self._other_port, self._other_scheme = by_port[default_scheme]
+        self._schemeless = lru_cache(_CACHED_SITES)(self._schemeless_site)
+
+    def find(
+        self, path: str, method: str, index: Mapping[str, str], *, upgrade: bool = False
+    ) -> Door | Target:
+        """Which door a path, without the base path, leads to.
+
+        `index` has the request's fields; `upgrade` says that it asks for a WebSocket, so that ws:
+        and wss: URLs are meant. Raises InvalidHost, InvalidPort, MissingSlash or InvalidTarget.
+        """
+        if method == "OPTIONS":
+            return self._find_by_options(path, index)
+        if path.startswith("/iscorsneeded") and path[13:14] in ("", "/", "?"):
+            return Door.NOT_NEEDED
+        if upgrade and (match := _WEBSOCKET.match(path)):
+            path = f"{match[1]}http{match[2]}{path[match.end() :]}"
+        try:
+            return self.parse(path)
+        except NoTarget:
+            return Door.HELP
+
+    def _find_by_options(self, path: str, index: Mapping[str, str]) -> Door | Target:
+        """An OPTIONS that is no preflight is for the target (WebDAV, CalDAV)."""
+        if "origin" not in index or "access-control-request-method" in index:
+            return Door.PREFLIGHT
+        try:
+            return self.parse(path)
+        except ProxyError:
+            return Door.PREFLIGHT
+
+    def under_base(self, path: str, mounted_at: str = "") -> str:
+        """The path without the one under which the proxy is hosted."""
+        base = mounted_at or self._base_path
+        if base and path.startswith(base) and path[len(base) : len(base) + 1] in ("", "/"):
+            return path[len(base) :] or "/"
+        return path
+
+    def own_url(self, scheme: str, host: str | None, mounted_at: str = "") -> str:
+        """Where this proxy is, without a slash at the end: an absolute URL, or a path for a
+        client that did not say by which name it called (HTTP/1.0)."""
+        base = mounted_at or self._base_path
+        return f"{scheme}://{host}{base}" if host else base
+
+    def leads_here(self, target: Target, own_origin: str | None, mounted_at: str = "") -> bool:
+        """Whether a target is this proxy, at the origin at which the client called it."""
+        if target.origin != own_origin:
+            return False
+        base = mounted_at or self._base_path
+        return target.path.startswith(base) and target.path[len(base) : len(base) + 1] in "/?"
+
+    def parse(self, path: str) -> Target:
+        """The target that a path names, first slash included.
+
+        Raises NoTarget (the help page), InvalidHost, InvalidPort, MissingSlash or InvalidTarget.
+        """
+        if not (path.isascii() and path.isprintable()) or " " in path:
+            _refuse_unsendable(path)
+        match = _ABSOLUTE.match(path)
+        if match is None:
+            return self._parse_unusual(path)
+        scheme, written = match.groups()
+        return Target(*site_of(scheme.lower(), written), _rest(path, match.end()))
+
+    # --- URL forms ----------------------------------------------------------------------------
+
+    def _parse_unusual(self, path: str) -> Target:
+        """Every form but "/http://host…"."""
+        if _SECOND_SLASH.match(path):
+            return self.parse(path[1:])
+        if _ENCODED.match(path):
+            # A query added after the encoded URL was not encoded with it.
+            encoded, mark, query = path.partition("?")
+            return self._parse_decoded(_decode(encoded) + mark + query)
+        if path.startswith("/?"):
+            return self._parse_decoded("/" + _url_in_query(path[2:]))
+        if _SCHEME_ONLY.match(path):
+            return self._parse_one_slash(path)
+        match = _SCHEMELESS.match(path)
+        if match is None:
+            raise NoTarget
+        return Target(*self._schemeless(match[1]), _rest(path, match.end()))
+
+    def _parse_decoded(self, path: str) -> Target:
+        """A URL that stood encoded in the path. Decoding may have set free octets unfit for a
+        wire."""
+        match = _ABSOLUTE.match(path)
+        if match is None:
+            target = self._parse_one_slash(path)
+        else:
+            target = Target(*site_of(match[1].lower(), match[2]), _rest(path, match.end()))
+        return target._replace(path=escape(target.path))
+
+    def _parse_one_slash(self, path: str) -> Target:
+        """Undo a front server's merging of slashes where the host leaves no doubt."""
+        match = _ONE_SLASH.match(path)
+        if match is None:
+            raise NoTarget
+        scheme, written = match.groups()
+        try:
+            self._schemeless(written)  # as strict as for a URL that never had a scheme
+            site = site_of(scheme.lower(), written)
+        except ProxyError as error:
+            raise MissingSlash from error
+        return Target(*site, _rest(path, match.end()))
+
+    def _schemeless_site(self, written: str) -> Site:
+        host, _, port = read_authority(written)
+        if not self._is_surely_a_host(host):
+            raise InvalidHost(f"Invalid host: {host}")
+        other = port == self._other_port
+        return site_of(self._other_scheme if other else self._default_scheme, written)
+
+    def _is_surely_a_host(self, host: str) -> bool:
+        name = host.removesuffix(".")
+        if name == "localhost" or is_address(host):
+            return True
+        return "." in name and self._is_known(name)
 
 
-# --- URL forms --------------------------------------------------------------------------------
+def asks_for_websocket(method: str, has_body: bool, index: Mapping[str, str]) -> bool:
+    """Whether this is an opening handshake (RFC 6455 section 4.2.1)."""
+    if method != "GET" or has_body or index.get("upgrade", "").lower() != "websocket":
+        return False
+    return "upgrade" in index.get("connection", "").lower().replace(" ", "").split(",")
 
 
 def _refuse_unsendable(path: str) -> None:
@@ -54,23 +197,14 @@ def _refuse_unsendable(path: str) -> None:
         raise invalid("it holds a space or control character; percent-encode it")
 
 
-def _parse_unusual(path: str) -> Target:
-    """Every form but "/http://host…"."""
-    if _ENCODED.match(path):
-        # A query added after the encoded URL was not encoded with it.
-        encoded, mark, query = path.partition("?")
-        return _parse_decoded(_decode(encoded) + mark + query)
-    if path.startswith(_URL_PARAMETER):
-        return _parse_decoded("/" + _url_parameter(path[len(_URL_PARAMETER) :]))
-    if _SCHEME_ONLY.match(path):
-        return _parse_one_slash(path)
-    match = _SCHEMELESS.match(path)
-    if match is None:
-        raise NoTarget
-    return Target(*site_of("", match[1]), _rest(path, match.end()))
-
-
-def _url_parameter(value: str) -> str:
+def _url_in_query(query: str) -> str:
+    """The URL that is a query, or is its parameter "url"."""
+    if _ENCODED_URL.match(query):
+        value = query
+    elif query.startswith("url="):
+        value = query[4:]
+    else:
+        value = query.partition("&url=")[2]
     # Pages that forget encodeURIComponent mean all that follows; nothing is decoded for them.
     if _WRITTEN_URL.match(value):
         return value
@@ -82,30 +216,6 @@ def _decode(text: str) -> str:
     return _ESCAPES.sub(
         lambda match: bytes.fromhex(match[0].replace("%", "")).decode("latin-1"), text
     )
-
-
-def _parse_decoded(path: str) -> Target:
-    """A URL that stood encoded in the path. Decoding may have set free octets unfit for a wire."""
-    match = _ABSOLUTE.match(path)
-    if match is None:
-        target = _parse_one_slash(path)
-    else:
-        target = Target(*site_of(match[1], match[2]), _rest(path, match.end()))
-    return target._replace(path=escape(target.path))
-
-
-def _parse_one_slash(path: str) -> Target:
-    """Undo a front server's merging of slashes where the host leaves no doubt."""
-    match = _ONE_SLASH.match(path)
-    if match is None:
-        raise NoTarget
-    scheme, written = match.groups()
-    try:
-        site_of("", written)  # as strict as for a URL that never had a scheme
-        site = site_of(scheme, written)
-    except ProxyError as error:
-        raise MissingSlash from error
-    return Target(*site, _rest(path, match.end()))
 
 
 def _rest(path: str, start: int) -> str:

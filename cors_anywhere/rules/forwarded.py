@@ -8,21 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
+from typing import Final, NamedTuple
 
 from cors_anywhere.messages import Fields
 from cors_anywhere.rules.addresses import Network
+from cors_anywhere.tokens import split_port
+
+_MAX_HOPS: Final = 64
+"""Front servers in a row that are believed; nobody has as many, and reading a hop costs."""
+
+_MAX_ADDRESS: Final = 64
+"""Octets of an address with brackets, zone and port."""
+
+_CACHED_ADDRESSES: Final = 1024
+
+
+class Client(NamedTuple):
+    """Who sent a request, and how it reached the first server of the operator's."""
+
+    address: str
+    scheme: str
+    front: str  # the address of the trusted front server that connected; "" for none
 
 
 class TrustedProxies:
     """The front servers whose `X-Forwarded-*` are believed."""
 
-    def __init__(self, nets: Sequence[Network]) -> None:
+    def __init__(self, nets: Sequence[Network] = ()) -> None:
 
-        @lru_cache(1024)
+        @lru_cache(_CACHED_ADDRESSES)
         def is_trusted(address: str) -> bool:
             try:
-                parsed = ip_address(address)
+                parsed = ip_address(address.partition("%")[0])
             except ValueError:
                 return False
             return any(parsed in net for net in nets)
@@ -33,30 +51,55 @@ class TrustedProxies:
     def __bool__(self) -> bool:
         return self._any
 
-    def believe(self, peer: str, scheme: str, fields: Fields) -> tuple[str, str]:
-        """The client's address and scheme: the rightmost hop that is not itself trusted."""
-        if not self._is_trusted(peer):
-            return peer, scheme
+    def believe(self, peer: str, scheme: str, fields: Fields) -> Client:
+        """The client's address and scheme: the rightmost hop that is not itself trusted.
+
+        `peer` is the address that connected. One that a dual-stack socket reports as IPv4-mapped
+        is the IPv4 address (RFC 4291 section 2.5.5.2).
+        """
+        if ":" in peer:
+            peer = _plain(peer)
+        if not self._any or not self._is_trusted(peer):
+            return Client(peer, scheme, "")
         hops: list[str] = []
         for name, value in fields:
             lower = name.lower()
             if lower == "x-forwarded-for":
-                hops += [hop.strip(" \t") for hop in value.split(",")]
+                hops += value.rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]
             elif lower == "x-forwarded-proto":
                 proto = value.rpartition(",")[2].strip(" \t").lower()
                 scheme = proto if proto in ("http", "https") else scheme
+        client = self._client(peer, hops[-_MAX_HOPS:])
+        return Client(client, scheme, "" if client == peer else peer)
+
+    def _client(self, nearest: str, hops: Sequence[str]) -> str:
         for hop in reversed(hops):
-            if not _is_address(hop):
+            address = _address(hop.strip(" \t"))
+            if address is None:
                 break
-            peer = hop
-            if not self._is_trusted(hop):
+            nearest = address
+            if not self._is_trusted(address):
                 break
-        return peer, scheme
+        return nearest
 
 
-def _is_address(text: str) -> bool:
+@lru_cache(_CACHED_ADDRESSES)
+def _plain(address: str) -> str:
+    """The IPv4 address in an IPv4-mapped one; any other text as it is."""
     try:
-        ip_address(text)
+        mapped = IPv6Address(address.partition("%")[0]).ipv4_mapped
     except ValueError:
-        return False
-    return True
+        return address
+    return address if mapped is None else str(mapped)
+
+
+def _address(hop: str) -> str | None:
+    """The address in an element of `X-Forwarded-For`, which some servers follow by a port."""
+    if len(hop) > _MAX_ADDRESS:
+        return None
+    try:
+        host = hop if hop.count(":") > 1 and hop[0] != "[" else split_port(hop)[0].strip("[]")
+        ip_address(host)
+    except ValueError:
+        return None
+    return _plain(host)

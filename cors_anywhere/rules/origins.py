@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import ada_url
+
+from cors_anywhere.tokens import MAX_ORIGIN, split_port
+
+SELF: Final = "self"
+"""The pattern for the proxy's own origin, which has no text before a request comes."""
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -21,19 +26,18 @@ _LABEL = r"[a-z0-9_-]{1,63}"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _NUMERIC_LABEL = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _ANY_PORT = r"(?::[1-9][0-9]{0,4})?"
-# "scheme://" and a port around a name of 253 octets; a longer Origin is not worth matching.
-_MAX_ORIGIN = 320
 
 
 class OriginPattern(NamedTuple):
     """One origin, or a family of them.
 
     "https://app.example[:port]" is that origin, "https://*.example.com" any name under it at any
-    depth (not itself), "http://localhost:*" any port and none, "null" the opaque origin.
+    depth (not itself), "http://localhost:*" any port and none, "null" the opaque origin, "self" the
+    proxy's own.
     """
 
     text: str
-    scheme: str  # "" for null
+    scheme: str  # "" for null and self
     host: str  # without the "*."; IPv6 in brackets
     port: str  # digits; "" for the default one, "*" for any
     subdomains: bool
@@ -41,12 +45,11 @@ class OriginPattern(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError, whose text names the mistake and the fix."""
-        if text == "null":
+        if text in ("null", SELF):
             return cls(text, "", "", "", False)
         scheme, authority = _split_scheme(text)
-        host, port = _split_port(text, authority)
-        subdomains = host.startswith("*.")
-        host = host.removeprefix("*.")
+        subdomains = authority.startswith("*.")
+        host, port = _split_port(text, authority.removeprefix("*."))
         _lint_port(text, scheme, port)
         _lint_host(text, host, subdomains)
         return cls(text, scheme, host, port, subdomains)
@@ -67,11 +70,15 @@ class OriginPattern(NamedTuple):
 
 
 class OriginSet:
-    """The origins that any of some patterns matches; `in` answers, and it is false when empty."""
+    """The origins that any of some patterns matches; `in` answers, and it is false when empty.
+
+    `own` says whether the proxy's own is meant to be among them: only a request tells what it is.
+    """
 
     def __init__(self, patterns: Iterable[OriginPattern]) -> None:
         patterns = tuple(patterns)
-        self._exact = frozenset(pattern.text for pattern in patterns if pattern.exact)
+        self.own = any(pattern.text == SELF for pattern in patterns)
+        self._exact = frozenset(p.text for p in patterns if p.exact and p.text != SELF)
         families = [pattern.expression for pattern in patterns if not pattern.exact]
         self._families = re.compile("|".join(families)) if families else None
         self._any = bool(patterns)
@@ -79,7 +86,7 @@ class OriginSet:
     def __contains__(self, origin: str) -> bool:
         if origin in self._exact:
             return True
-        if self._families is None or len(origin) > _MAX_ORIGIN:
+        if self._families is None or len(origin) > MAX_ORIGIN:
             return False
         return self._families.fullmatch(origin) is not None
 
@@ -95,8 +102,8 @@ def _split_scheme(text: str) -> tuple[str, str]:
         raise ValueError(f"{text!r} is empty or holds blanks; write 'https://app.example'")
     if text == "*":
         raise ValueError("'*' would match every origin; leave the option out instead")
-    if text.lower() == "null":
-        raise ValueError(f"{text!r}: browsers send it in lower case; write 'null'")
+    if text.lower() in ("null", SELF):
+        raise ValueError(f"{text!r} is known in lower case only; write {text.lower()!r}")
     scheme, separator, authority = text.partition("://")
     if not separator:
         raise ValueError(f"{text!r} has no scheme; write 'https://{text.strip('/')}'")
@@ -133,11 +140,13 @@ def _split_port(text: str, authority: str) -> tuple[str, str]:
     """Host (IPv6 in brackets) and port; only an end of digits or "*" is a port."""
     if authority.count(":") > 1 and "]" not in authority:
         raise ValueError(f"{text!r}: put an IPv6 address in brackets, as in 'http://[::1]:3000'")
-    inside, bracket, after = authority.rpartition("]")
-    name, colon, port = after.partition(":")
-    if colon and not port:
+    try:
+        host, port = split_port(authority)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: there is no IP address between its brackets") from error
+    if port == "":
         raise ValueError(f"{text!r} ends in a colon; write {text.removesuffix(':')!r}")
-    return inside + bracket + name, port
+    return host, port or ""
 
 
 def _lint_port(text: str, scheme: str, port: str) -> None:

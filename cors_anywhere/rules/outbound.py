@@ -2,7 +2,7 @@
 
 Owns: the meaning of `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, as the package
 proxy-from-env gives it to users of the Node.js proxy.
-Must not know: the environment itself (cli.py reads it), or how a proxy is spoken to (egress.py).
+Must not know: the environment itself (config reads it), or how a proxy is spoken to (egress).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from cors_anywhere.messages import Target
+from cors_anywhere.tokens import split_port
 
 _FIX: Final = "write http://host:port, or unset it"
-_ENTRY = re.compile(r"(.+):([0-9]{1,5})")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class OutboundProxy(NamedTuple):
@@ -86,10 +87,13 @@ class _Exclusions:
 
 def _split_entry(entry: str) -> tuple[str, int | None]:
     """A host without brackets, and its port if it has one. A bare IPv6 address has none."""
-    match = _ENTRY.fullmatch(entry)
-    if match is None or (match[1].count(":") and not match[1].endswith("]")):
+    try:
+        host, port = split_port(entry)
+    except ValueError:
+        return entry, None
+    if port is None or not _PORT.fullmatch(port):
         return entry.strip("[]"), None
-    return match[1].strip("[]"), int(match[2])
+    return host.strip("[]"), int(port)
 
 
 class OutboundProxies:

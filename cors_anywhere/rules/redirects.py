@@ -1,29 +1,127 @@
-"""Where a redirect leads.
+"""What a redirect leads to: it is followed, or passed on through the proxy, or left alone.
 
-Owns: how a `Location` is read. It comes from a stranger: nothing here raises for what it says.
-Must not know: whether a redirect is followed.
+Owns: which replies redirect, how a `Location` is read, and what goes along to where it leads. It
+comes from a stranger: nothing here raises for what it says.
+Must not know: which targets are allowed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import ada_url
 
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.messages import Target
+from cors_anywhere.messages import Hop, Plan, ReplyHead, Target
 from cors_anywhere.rules.authority import Site, site_of
 from cors_anywhere.rules.doors import escape
 
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_KEEPS_METHOD: Final = frozenset((307, 308))
+
+_CONTENT: Final = frozenset(  # meaningless once the body is gone (RFC 9110 section 15.4)
+    {
+        "content-digest",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-type",
+        "digest",
+        "last-modified",
+        "repr-digest",
+    }
+)
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+# Keyed by (the body goes along, the credentials do).
+_LEFT_BEHIND: Final = {
+    (body, trusted): (frozenset() if body else _CONTENT)
+    | (frozenset() if trusted else _CREDENTIALS)
+    for body in (False, True)
+    for trusted in (False, True)
+}
+
 # The authority of a redirect's location; a backslash is a slash there (WHATWG URL section 4.4).
 _LOCATION = re.compile(r"(?:(https?):)?([/\\]*)([^/?#]*)", re.ASCII | re.IGNORECASE)
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def destination(plan: Plan, reply: ReplyHead) -> Target | None:
+    """Where a reply redirects to; None for one that does not, or to nothing that can be fetched."""
+    if reply.status not in REDIRECTS:
+        return None
+    for name, value in reply.fields:
+        if name.lower() == "location":
+            return resolve_location(plan.target, value)
+    return None
+
+
+def may_follow(plan: Plan, reply: ReplyHead, *, most: int, replayable: bool) -> bool:
+    """Whether the proxy follows a redirect: `most` at once, and no body that is gone already."""
+    if len(plan.hops) >= most:
+        return False
+    return reply.status not in _KEEPS_METHOD or not plan.with_body or replayable
+
+
+def next_plan(plan: Plan, reply: ReplyHead, new: Target) -> Plan:
+    """What is fetched from `new`; whether it may be is not judged here.
+
+    What one hop left behind stays behind when a later one returns to the first origin: the fields
+    are those of the plan before.
+    """
+    keep_body = reply.status in _KEEPS_METHOD
+    left = _LEFT_BEHIND[keep_body, _keeps_credentials(plan.target, new)]
+    return plan._replace(
+        target=new,
+        method=plan.method if keep_body or plan.method == "HEAD" else "GET",
+        fields=[field for field in plan.fields if field[0].lower() not in left],
+        with_body=keep_body and plan.with_body,
+        hops=(*plan.hops, Hop(reply.status, new.url)),
+        exception_only=None,
+        private=False,
+    )
+
+
+def _keeps_credentials(old: Target, new: Target) -> bool:
+    """Whether credentials for one target are meant for the other too: the same origin, or the
+    same host when it redirects its plain port to its secure one, as nearly every host does."""
+    if old.origin == new.origin:
+        return True
+    upgraded = (old.scheme, old.port, new.scheme, new.port) == ("http", 80, "https", 443)
+    return upgraded and old.host == new.host
+
+
+def relocated(
+    plan: Plan, reply: ReplyHead, gathered: Mapping[str, Sequence[str]], own_url: str
+) -> dict[str, str | None]:
+    """The `Location` and `Content-Location` that lead through the proxy, by name; None for a
+    redirect that leads to nothing that can be fetched, and is not passed on.
+
+    A `Location` counts in redirects and in 201 (RFC 9110 section 10.2.2); elsewhere it means
+    nothing and stays as it is. So does a name that is no http(s) URL where no browser follows it.
+    """
+    places: dict[str, str | None] = {}
+    if "location" in gathered and (reply.status in REDIRECTS or reply.status == 201):
+        place = resolve_location(plan.target, gathered["location"][0])
+        if place is not None:
+            places["location"] = f"{own_url}/{place.url}"
+        elif reply.status in REDIRECTS:
+            places["location"] = None
+    if "content-location" in gathered:
+        place = resolve_location(plan.target, gathered["content-location"][0])
+        if place is not None:
+            places["content-location"] = f"{own_url}/{place.url}"
+    return places
 
 
 def resolve_location(base: Target, location: str) -> Target | None:
     """The target of a redirect's Location field value (WHATWG URL, base is what redirected).
 
-    None when it names nothing this proxy fetches: no http(s) URL, or one that parse_path would
-    refuse with 400. It never raises: the value comes from a stranger.
+    None when it names nothing this proxy fetches: no http(s) URL, or one that would be refused
+    with 400. It never raises: the value comes from a stranger.
     """
     try:
         return _resolve(base, location)
@@ -33,12 +131,13 @@ def resolve_location(base: Target, location: str) -> Target | None:
 
 def _resolve(base: Target, location: str) -> Target | None:
     location = location.strip(" \t")
-    if not location or re.search(r"[\x00-\x1f\x7f]", location):
+    if not location or _UNUSABLE.search(location):
         return None
+    site = _location_site(base, location)  # first: it bounds the length of a host
     url = ada_url.URL(_decode_utf8(location), escape(base.url))
     if url.protocol not in ("http:", "https:"):
         return None
-    target = Target(*_location_site(base, location), url.pathname + url.search)
+    target = Target(*site, url.pathname + url.search)
     return target if target.origin == url.origin else None
 
 

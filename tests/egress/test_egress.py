@@ -32,12 +32,12 @@ from cors_anywhere.errors import (
 from cors_anywhere.http1.client import TargetConnection, TargetLimits
 from cors_anywhere.messages import Plan
 from cors_anywhere.rules.addresses import Guard
-from cors_anywhere.rules.doors import parse_path
 from cors_anywhere.rules.outbound import OutboundProxy
 from tests.support.forward_proxy import forward_proxy
 from tests.support.loopback import in_loop
 from tests.support.target import Do, full_backlog, target
 from tests.support.tls import Tls
+from tests.support.urls import parse_path
 from tests.support.wire import fetch, proxied, until
 
 LOOPBACK = ("127.0.0.0/8",)

@@ -6,7 +6,7 @@ from cors_anywhere.errors import DnsError
 from cors_anywhere.messages import RequestHead
 from cors_anywhere.observe.access import AccessLog
 from cors_anywhere.outcome import Outcome, Record
-from cors_anywhere.rules.doors import parse_path
+from tests.support.urls import parse_path
 
 
 def outcome(status: int | None, origin: str = "https://page.test") -> Outcome:

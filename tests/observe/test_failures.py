@@ -10,7 +10,7 @@ from cors_anywhere.errors import BadRequest, DnsError, ProhibitedTarget, ProxyEr
 from cors_anywhere.messages import RequestHead
 from cors_anywhere.observe.failures import LINES_PER_SECOND, FailureLog
 from cors_anywhere.outcome import Outcome, Record
-from cors_anywhere.rules.doors import parse_path
+from tests.support.urls import parse_path
 
 
 def failed(error: ProxyError, path: str = "/http://a.test/x?secret=1") -> Outcome:

@@ -11,9 +11,9 @@ from cors_anywhere.rules.cors import (
 
 
 def preflight(
-    method: str | None = None, headers: str | None = None, max_age: int = 0, allow: bool = True
+    method: str | None = None, headers: str | None = None, max_age: int = 0
 ) -> dict[str, str]:
-    return dict(preflight_fields(method, headers, max_age=max_age, allow=allow))
+    return dict(preflight_fields(method, headers, max_age=max_age))
 
 
 def test_a_preflight_echoes_the_requested_method_and_headers() -> None:
@@ -87,12 +87,6 @@ def test_anything_else_is_not_echoed_as_headers(headers: str) -> None:
 @pytest.mark.parametrize(("max_age", "sent"), [(-1, None), (0, None), (1, "1"), (600, "600")])
 def test_max_age_is_sent_only_when_positive(max_age: int, sent: str | None) -> None:
     assert preflight("GET", max_age=max_age).get("access-control-max-age") == sent
-
-
-def test_a_denied_preflight_allows_no_origin() -> None:
-    fields = preflight("GET", "x-a", max_age=5, allow=False)
-    assert "access-control-allow-origin" not in fields
-    assert "access-control-expose-headers" not in fields
 
 
 def test_no_preflight_mentions_credentials_or_private_networks() -> None:

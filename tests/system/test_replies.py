@@ -200,11 +200,16 @@ def test_an_options_of_webdav_reaches_the_target(proxy: Front, target: Site) -> 
     assert "max-age" not in reply.cors
 
 
-def test_a_preflight_of_a_denied_origin_is_answered_without_permission(proxy: Front) -> None:
-    fields = ("Origin: https://denied.test", "Access-Control-Request-Method: GET")
-    reply = proxy.ask("http://example.com/", *fields, method="OPTIONS")
-    assert (reply.status, reply.body) == (200, b"")
-    assert "allow-origin" not in reply.cors
+def test_a_preflight_of_a_denied_origin_passes_so_that_the_page_can_read_the_refusal(
+    proxy: Front,
+) -> None:
+    fields = ("Origin: https://denied.test", "Access-Control-Request-Method: PUT")
+    preflight = proxy.ask("http://example.com/", *fields, method="OPTIONS")
+    assert (preflight.status, preflight.body) == (200, b"")
+    assert preflight.cors["allow-origin"] == "*"
+    refused = proxy.ask("http://example.com/", fields[0], method="PUT")
+    assert (refused.status, refused.cors["allow-origin"]) == (403, "*")
+    assert b"blacklisted" in refused.body
 
 
 def test_a_preflight_is_cached_only_when_configured(strict: Front) -> None:

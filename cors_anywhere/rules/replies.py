@@ -1,0 +1,145 @@
+"""The replies that the proxy itself makes, and what it adds to those of targets.
+
+Owns: their fields and texts: the help page, a preflight, a failure with its RFC 9209 field, the
+redirect to one's own origin, and the fields that tell a page what was fetched on its behalf.
+Must not know: when each of them is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cors_anywhere.errors import ProxyError, TooManyRequests
+from cors_anywhere.messages import Answer, Exceeded, Fields, Hop, Plan, Target
+from cors_anywhere.rules import cors
+from cors_anywhere.rules.headers import Sorted
+from cors_anywhere.tokens import list_items
+
+_TEXT: Final = ("content-type", "text/plain; charset=utf-8")
+_CONTROLS: Final = dict.fromkeys([*range(0x20), 0x7F])
+
+NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain")], b"no")
+
+
+class Replies:
+    """The replies of one proxy. `help_page` is its type and text; `by_origin` says that they
+    depend on the origin; `max_age` is how long a preflight holds, in seconds (0: not said)."""
+
+    def __init__(self, help_page: tuple[str, str], *, by_origin: bool, max_age: int) -> None:
+        kind, text = help_page
+        fields = own_fields([("content-type", f"{kind}; charset=utf-8")])
+        self.help = Answer(200, "OK", fields, text.encode())
+        self._by_origin = by_origin
+        self._max_age = max_age
+
+    def preflight(self, index: Mapping[str, str]) -> Answer:
+        """Allows what is asked for, whoever asks.
+
+        Also an origin that is not served: if its preflight failed, the browser would hide the
+        request's own 403, and the page's author never learn the reason. Nothing is reached by it.
+        """
+        fields = cors.preflight_fields(
+            index.get("access-control-request-method"),
+            index.get("access-control-request-headers"),
+            max_age=self._max_age,
+        )
+        return Answer(200, "OK", self.varying(fields), b"")
+
+    def failed(self, error: ProxyError, plan: Plan | None) -> Answer:
+        """What a failure causes; `plan` is what was being carried out."""
+        fields = [_TEXT, *error.fields]
+        if error.error:
+            fields.append(("proxy-status", _proxy_status(error)))
+        if plan is not None:
+            fields += report(plan.first.url, plan.target.url, plan.hops)
+        lines = [error.detail, error.hint, _which_hop(error, plan)]
+        body = "\n".join(filter(None, lines)).encode()
+        return Answer(error.status, error.reason, self.varying(own_fields(fields)), body)
+
+    def limited(self, exceeded: Exceeded) -> Answer:
+        """The 429."""
+        answer = self.failed(TooManyRequests(exceeded.text, rule="rate-limit"), None)
+        plain = [field for field in answer.fields if not field[0].startswith("access-control-")]
+        return answer._replace(fields=self.varying(own_fields([*plain, *exceeded.fields])))
+
+    def varying(self, fields: Fields) -> Fields:
+        """The same fields, with a `Vary` where another origin would have got another reply."""
+        return cors.vary_on_origin(fields) if self._by_origin else fields
+
+
+def go_there(target: Target) -> Answer:
+    """Sends a page that needs no proxy for its own origin straight to the target."""
+    location = ("location", target.url)
+    fields = own_fields([("vary", "origin"), ("cache-control", "private"), location])
+    return Answer(301, "Please use a direct request", fields, b"")
+
+
+def own_fields(fields: Fields) -> list[tuple[str, str]]:
+    """The fields of a reply of our own, with those that let a page read it."""
+    return [*fields, *cors.own_reply_fields(name for name, _ in fields)]
+
+
+def proxied_fields(
+    received: Sorted,
+    *,
+    plan: Plan,
+    places: Mapping[str, str | None],
+    keep_length: bool,
+) -> list[tuple[str, str]]:
+    """The client's head for a target's reply, without framing.
+
+    `received` are the fields that pass, `places` what takes the place of some of them, or drops
+    them. `keep_length` passes `Content-Length` on where it describes the resource instead of
+    framing a body: in replies to `HEAD` and in 304 (RFC 9110 section 8.6).
+    """
+    fields, names, gathered = received
+    if places:
+        fields = [field for field in fields if field[0].lower() not in places]
+        names = [name for name in names if name not in places]
+        given = [(name, place) for name, place in places.items() if place is not None]
+        fields += given
+        names += [name for name, _ in given]
+    if keep_length and (length := _single_length(gathered)):
+        fields.append(("content-length", length))
+    fields += report(plan.first.url, plan.target.url, plan.hops)
+    fields += cors.reply_fields(names, len(plan.hops))
+    return fields
+
+
+def report(first_url: str, final_url: str, hops: Sequence[Hop]) -> list[tuple[str, str]]:
+    """What was asked for, what answered, and the redirects that came between."""
+    fields = [("x-request-url", first_url), ("x-final-url", final_url)]
+    for number, hop in enumerate(hops, 1):
+        fields.append((cors.redirect_name(number), f"{hop.status} {hop.url}"))
+    return fields
+
+
+def clean_reason(reason: str) -> str:
+    """The reason phrase without control characters, the tab included."""
+    return reason if reason.isprintable() else reason.translate(_CONTROLS)
+
+
+def _which_hop(error: ProxyError, plan: Plan | None) -> str:
+    """Where a request failed that redirects had led away from its URL."""
+    if plan is None or not (plan.hops or error.redirected_to):
+        return ""
+    url = error.redirected_to or plan.target.url
+    number = len(plan.hops) + bool(error.redirected_to)
+    return f"This was after redirect {number} of {plan.first.url}, which led to {url}."
+
+
+def _single_length(gathered: Mapping[str, Sequence[str]]) -> str | None:
+    """The one length a bodiless reply announces; None when it is absent, doubtful or overridden."""
+    if "transfer-encoding" in gathered:  # RFC 9112 section 6.3: it overrides the length
+        return None
+    lengths = set(list_items(gathered.get("content-length", ())))
+    length = lengths.pop() if len(lengths) == 1 else ""
+    return length if length.isascii() and length.isdigit() else None
+
+
+def _proxy_status(error: ProxyError) -> str:
+    """RFC 9209: a list of one, the details an RFC 8941 string of printable ASCII."""
+    details = "".join(c if " " <= c <= "~" else "?" for c in error.detail.partition("\n")[0])
+    details = details.replace("\\", "\\\\").replace('"', '\\"')
+    return f'cors-anywhere; error={error.error}; details="{details}"'

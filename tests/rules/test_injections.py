@@ -1,0 +1,178 @@
+"""What the proxy itself says to a target, at each hop anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from cors_anywhere.messages import Fields, Plan, RequestHead
+from cors_anywhere.rules.headers import request_table
+from cors_anywhere.rules.injections import Injections, passed_through, to_continue
+from tests.support.urls import parse_path
+
+TOKEN = "Token-1"
+
+
+def request(*fields: tuple[str, str], front: str = "") -> RequestHead:
+    return RequestHead(
+        "GET", "/https://api.example/x", fields, 0, "192.0.2.7", "http", 8080, front=front
+    )
+
+
+def injections(*, set_fields: Fields = (), forwarded: bool = False) -> Injections:
+    return Injections(TOKEN, set_fields=set_fields, forwarded=forwarded)
+
+
+def sent(
+    *fields: tuple[str, str],
+    by: Injections | None = None,
+    forwarded: bool = False,
+    front: str = "",
+    upgrade: bool = False,
+    url: str = "https://api.example/x",
+) -> list[tuple[str, str]]:
+    """What the target gets of a request with these fields."""
+    by = by or injections(forwarded=forwarded)
+    table = request_table(replace=by.names, forwarded=forwarded)
+    passed, _, gathered = table.sort(fields)
+    target = parse_path(f"/{url}")
+    plan = Plan(
+        target,
+        "GET",
+        passed,
+        False,
+        target,
+        (),
+        None,
+        upgrade=upgrade,
+        continued=to_continue(gathered),
+    )
+    return by.add(request(*fields, front=front), plan)
+
+
+def values(fields: Fields, name: str) -> list[str]:
+    return [value for key, value in fields if key.lower() == name.lower()]
+
+
+def test_host_is_the_targets_and_comes_first() -> None:
+    head = sent(("Accept", "*/*"), ("host", "proxy.example"), url="https://api.example:443/")
+    assert head[0] == ("Host", "api.example:443")
+    assert len(values(head, "host")) == 1
+
+
+def test_a_set_field_takes_the_place_of_the_clients() -> None:
+    head = sent(("user-agent", "1"), by=injections(set_fields=[("User-Agent", "proxy")]))
+    assert values(head, "user-agent") == ["proxy"]
+
+
+def test_a_set_field_wins_over_the_removals() -> None:
+    by = injections(set_fields=[("X-Key", "k"), ("Cookie", "a=b")])
+    head = sent(("x-key", "client"), ("cookie", "client"), by=by)
+    assert (values(head, "x-key"), values(head, "cookie")) == (["k"], ["a=b"])
+
+
+def test_of_two_set_fields_of_one_name_the_last_wins() -> None:
+    assert values(sent(by=injections(set_fields=[("X-A", "1"), ("x-a", "2")])), "x-a") == ["2"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("", "v"), ("X-A", "a\nb"), ("Host", "other.example")])
+def test_a_field_that_would_break_the_message_cannot_be_set(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r"header|control"):
+        injections(set_fields=[(name, value)])
+
+
+def test_a_handshake_is_asked_for_where_the_client_did() -> None:
+    head = sent(("Connection", "Upgrade"), ("Upgrade", "websocket"), upgrade=True)
+    assert (values(head, "connection"), values(head, "upgrade")) == (["Upgrade"], ["websocket"])
+    assert not values(sent(("Connection", "Upgrade"), ("Upgrade", "h2c")), "upgrade")
+
+
+# --- CDN-Loop ---
+
+
+@pytest.mark.parametrize(
+    ("received", "passed_on"),
+    [
+        ([], TOKEN),
+        (["cdn.example"], f"cdn.example, {TOKEN}"),
+        (["a; v=1, b", "c"], f"a; v=1, b, c, {TOKEN}"),
+        ([""], TOKEN),
+    ],
+)
+def test_our_token_is_appended_to_one_cdn_loop_field(received: list[str], passed_on: str) -> None:
+    head = sent(*(("cdn-loop", value) for value in received))
+    assert values(head, "cdn-loop") == [passed_on]
+
+
+def test_connection_cannot_rid_the_request_of_our_token() -> None:
+    head = sent(("CDN-Loop", "other"), ("Connection", "CDN-Loop"))
+    assert values(head, "cdn-loop") == [f"other, {TOKEN}"]
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a,b", "a;b", "a\r\n", 'a"'])
+def test_a_loop_token_that_is_no_cdn_id_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="CDN-Loop"):
+        Injections(token)
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        ["Token-1"],
+        ["TOKEN-1"],
+        ["token-1;v=1"],
+        ["a,token-1 ; x"],
+        ["a", "b, Token-1"],
+        ['a; x="unclosed, Token-1'],
+    ],
+)
+def test_a_request_that_bears_our_token_has_passed_through(received: list[str]) -> None:
+    assert passed_through(request(*(("CDN-LOOP", value) for value in received)), TOKEN)
+
+
+@pytest.mark.parametrize(
+    "received", [[], [""], ["token-12"], ["token"], ["a; token-1"], ["a token-1"], ["x;y=token-1"]]
+)
+def test_a_request_without_our_token_has_not(received: list[str]) -> None:
+    head = request(("via-loop", TOKEN), *(("cdn-loop", value) for value in received))
+    assert not passed_through(head, TOKEN)
+
+
+def test_what_we_send_is_recognised_when_it_comes_back() -> None:
+    assert passed_through(request(*sent(("CDN-Loop", 'x; a="'))), TOKEN)
+
+
+# --- X-Forwarded-* ---
+
+
+def forwarded(*fields: tuple[str, str], front: str = "") -> dict[str, list[str]]:
+    head = sent(*fields, forwarded=True, front=front)
+    return {name: values(head, f"x-forwarded-{name}") for name in ("for", "port", "proto")}
+
+
+def test_forwarded_fields_tell_of_the_client() -> None:
+    assert forwarded() == {"for": ["192.0.2.7"], "port": ["8080"], "proto": ["http"]}
+
+
+def test_forwarded_fields_continue_those_received() -> None:
+    received = [("x-forwarded-for", "a, b"), ("X-Forwarded-For", "c"), ("x-forwarded-port", "443")]
+    assert forwarded(*received) == {
+        "for": ["a, b,c,192.0.2.7"],
+        "port": ["443,8080"],
+        "proto": ["http"],
+    }
+
+
+def test_behind_a_trusted_front_server_its_address_is_added_and_not_the_clients_again() -> None:
+    got = forwarded(("X-Forwarded-For", "192.0.2.7"), front="10.0.0.1")
+    assert got["for"] == ["192.0.2.7,10.0.0.1"]
+
+
+def test_connection_cannot_rid_the_request_of_forwarded_fields() -> None:
+    got = forwarded(("X-Forwarded-For", "a"), ("Connection", "X-Forwarded-For"))
+    assert got["for"] == ["a,192.0.2.7"]
+
+
+def test_a_set_forwarded_field_wins() -> None:
+    by = injections(forwarded=True, set_fields=[("X-Forwarded-For", "hidden")])
+    head = sent(("x-forwarded-for", "a"), by=by, forwarded=True)
+    assert values(head, "x-forwarded-for") == ["hidden"]
