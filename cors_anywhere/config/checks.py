@@ -98,9 +98,9 @@ def _host(value: object) -> str:
 
 
 def _scheme(value: object) -> str:
-    if value not in ("http", "https"):
-        raise ValueError(f"{value!r} is no scheme of targets: write http or https")
-    return value
+    if (text := _text(value)) not in ("http", "https"):
+        raise ValueError(f'"{text}" is no scheme of targets: write http or https')
+    return text
 
 
 def _base_path(value: object) -> str:

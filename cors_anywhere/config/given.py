@@ -131,7 +131,7 @@ def _read_text(option: Option, text: str) -> Any:
 def _instead_of_nothing(option: Option) -> str:
     if option.field == "require_headers":
         return "name a header, or give --no-require-header"
-    return "name at least one, or leave it out" if option.kind == "many" else "give a value"
+    return f"{'name at least one' if option.kind == 'many' else 'give a value'}, or leave it out"
 
 
 def _repeated(option: Option, text: str) -> str:

@@ -46,15 +46,15 @@ def take_port(given: Given, settings: Settings | None, server: Server) -> list[s
 
 
 def _listening_only(given: Given) -> Settings | None:
-    """Settings of the address alone, when that much was given without a mistake."""
-    if {mistake.setting for mistake in given.mistakes} & {
-        given.source("hosts"),
-        given.source("port"),
-    }:
+    """Settings of the addresses alone, when they were given without a mistake; in place of a port
+    that is none, any will do."""
+    wrong = {mistake.setting for mistake in given.mistakes}
+    if given.source("hosts") in wrong:
         return None
-    return Settings(
-        **{name: given.values[name] for name in ("hosts", "port") if name in given.values}
-    )
+    values = {name: given.values[name] for name in ("hosts", "port") if name in given.values}
+    if given.source("port") in wrong:
+        values["port"] = 0
+    return Settings(**values)
 
 
 def _bind_problem(settings: Settings, error: OSError) -> tuple[str, str]:

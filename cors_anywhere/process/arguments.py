@@ -62,7 +62,11 @@ def command(run: Run) -> click.Command:
         callback=callback,
         help=_ABOUT,
         epilog=_EPILOG,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        context_settings={
+            "ignore_unknown_options": True,
+            "allow_extra_args": True,
+            "help_option_names": ["-h", "--help"],
+        },
     )
 
 
@@ -108,8 +112,15 @@ class _Command(click.Command):
                 mistakes.append(_usage(error))
                 args = _without(args, error.option_name)
             else:
+                mistakes += self._contradictions(args)
                 ctx.meta[_MISTAKES] = [*mistakes, *_not_understood(left, self._names())]
                 return left
+
+    def _contradictions(self, args: list[str]) -> Iterator[Problem]:
+        for param in self.params:
+            for off in param.secondary_opts:
+                if off in args and param.opts[0] in args:
+                    yield Problem(off, f"contradicts {param.opts[0]}: give one of them")
 
     def _names(self) -> list[str]:
         return [name for param in self.params for name in (*param.opts, *param.secondary_opts)]
@@ -143,7 +154,9 @@ def _not_understood(left: Sequence[str], known: Sequence[str]) -> Iterator[Probl
     before = ""
     for text in left:
         name = text.partition("=")[0]
-        if name.startswith("-"):
+        if name in known:  # click reads nothing behind --
+            yield Problem(name, "stands behind --, where no options are: remove the --")
+        elif name.startswith("-"):
             near = get_close_matches(name, known, n=1)
             yield Problem(name, "is no option" + (f": is {near[0]} meant?" if near else ""))
         elif not before.startswith("-") or "=" in before:  # else it is that option's value

@@ -48,7 +48,13 @@ def test_the_port_is_tried_even_when_other_settings_are_wrong() -> None:
     assert [mistake.setting for mistake in given.mistakes] == ["--max-redirects", "--port"]
 
 
-def test_the_port_is_not_tried_when_it_is_wrong_itself() -> None:
+def test_the_address_is_tried_even_when_the_port_is_wrong() -> None:
     given = Given({"port": -1})
+    take_port(given, Settings.from_given(given), Failing(OSError(errno.EADDRNOTAVAIL, "not here")))
+    assert [mistake.setting for mistake in given.mistakes] == ["--port", "--host"]
+
+
+def test_nothing_is_tried_when_the_address_is_wrong_itself() -> None:
+    given = Given({"hosts": ("[::]",)})
     take_port(given, Settings.from_given(given), Failing(OSError(errno.EADDRINUSE, "in use")))
-    assert len(given.mistakes) == 1
+    assert [mistake.setting for mistake in given.mistakes] == ["--host"]

@@ -44,6 +44,11 @@ def test_values_come_as_text_by_the_name_of_their_option() -> None:
         (["--allow-orgin", "x"], [("--allow-orgin", "is no option: is --allow-origin meant?")]),
         (["--allow-orgin=x"], [("--allow-orgin", "is no option: is --allow-origin meant?")]),
         (["--qqqqqqqqqqqq"], [("--qqqqqqqqqqqq", "is no option")]),
+        (
+            ["--", "--port", "1"],
+            [("--port", "stands behind --, where no options are: remove the --")],
+        ),
+        (["--nat64", "--no-nat64"], [("--no-nat64", "contradicts --nat64: give one of them")]),
         (["-p", "80"], [("-p", "is no option")]),
         (["what"], [('"what"', "belongs to no option: remove it, or quote blanks in a value")]),
         (["--nat64=1"], [("--nat64", "takes no value: write --nat64 alone")]),
@@ -67,7 +72,7 @@ def test_a_value_that_looks_like_an_option_is_a_value() -> None:
 
 
 def test_the_help_groups_all_options_and_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert Seen("--help").status == 0
+    assert Seen("--help").status == Seen("-h").status == 0
     text = capsys.readouterr().out
     assert all(f"\n{title}:\n" in text for title in GROUPS)
     assert all(f"  {option.flag} " in text for option in OPTIONS)
