@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     request_id: str
     client: str  # its address
     origin: str | None
-    method: str
+    method: str | None  # None where no head could be read
     target: str | None  # the URL asked for, without its query; None where the path names none
     final: str | None  # the URL that answered or failed, without its query
     hops: tuple[Hop, ...]  # the redirects between the two, without their queries
@@ -92,7 +92,7 @@ class Record:
             request_id=request_id,
             client=head.peer,
             origin=head.get("origin"),
-            method=head.method,
+            method=head.method or None,
             target=None if first is None else shown(first.url),
             final=None if last is None else shown(last.url),
             hops=hops,

@@ -76,6 +76,14 @@ class Relay:
                 self._report(record)
             record.failure = None  # its traceback holds this frame, which holds the record
 
+    def refuse(self, error: ProxyError, peer: str) -> Answer:
+        """The answer to a message that never became a request; `peer` is who sent it."""
+        record = Record(RequestHead("", "", (), 0, peer, "http", 0), monotonic())
+        answer = self._policy.failed(error)
+        record.failure, record.status, record.sent = error, answer.status, len(answer.body)
+        self._report(record)
+        return answer
+
     def _answer(self, client: Client, answer: Answer, record: Record) -> None:
         record.status = answer.status
         record.sent = len(answer.body)

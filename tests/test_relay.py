@@ -17,6 +17,7 @@ from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.errors import (
     ConnectionRefused,
     DnsError,
+    HeadTooLarge,
     ProxyError,
     ReadTimeout,
     ResponseTimeout,
@@ -423,6 +424,18 @@ async def test_the_outcome_of_a_client_that_left_has_no_status() -> None:
     relay.cancel()
     await asyncio.wait([relay])
     assert [(one.end, one.status) for one in told] == [(End.CLIENT_GONE, None)]
+
+
+@in_loop
+async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no_target() -> None:
+    told: list[Outcome] = []
+    policy = Policy(choices(Settings()), help_page=("text/plain", "?"), loop_token="us")
+    relay = Relay(policy, Egress(), on_outcome=told.append)
+    answer = relay.refuse(HeadTooLarge(), "192.0.2.9")
+    (outcome,) = told
+    assert answer.status == outcome.status == 431
+    assert (outcome.client, outcome.method, outcome.target) == ("192.0.2.9", None, None)
+    assert outcome.error == "http_request_error"
 
 
 @in_loop

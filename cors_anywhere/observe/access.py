@@ -33,7 +33,7 @@ class AccessLog:
 
 
 def _told(outcome: Outcome) -> str:
-    asked = f"{outcome.method} {outcome.target or '/'}"
+    asked = f"{outcome.method} {outcome.target or '/'}" if outcome.method else "no request"
     who = f"from {_printable(outcome.origin or outcome.client)}"
     size = f"{outcome.sent} octets in {outcome.times.total * 1000:.0f} ms"
     parts = [asked, *(f"-> {hop.status} {hop.url}" for hop in outcome.hops), who, size]

@@ -37,7 +37,7 @@ class FailureLog:
             "%s for %s: %s %s: %s",
             outcome.status if outcome.status is not None else "no reply",
             outcome.client,
-            outcome.method,
+            outcome.method or "no request",
             outcome.target or "no target",
             cause(outcome),
         )
