@@ -134,7 +134,7 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
             "allow-origin",
             "allow_origins",
             "Origin that may ask, and no other: exact, https://*.example.com, http://localhost:*,"
-            " or null. None means everyone.",
+            " null, or self for the proxy's own. None means everyone.",
             "PATTERN",
             kind="many",
             legacy=("CORSANYWHERE_WHITELIST",),

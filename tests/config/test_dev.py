@@ -34,6 +34,10 @@ def test_pages_of_this_machine_may_ask_and_no_others(origin: str, allowed: bool)
     assert (origin in OriginSet(DEV.compiled.allow_origins)) is allowed
 
 
+def test_pages_of_the_proxy_itself_may_ask() -> None:
+    assert OriginSet(DEV.compiled.allow_origins).own
+
+
 def test_origins_that_are_given_stand_instead() -> None:
     settings = Settings(dev=True, allow_origins=("https://a.test",))
     assert [pattern.text for pattern in settings.compiled.allow_origins] == ["https://a.test"]
