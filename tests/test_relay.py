@@ -429,7 +429,12 @@ async def test_the_outcome_of_a_client_that_left_has_no_status() -> None:
 @in_loop
 async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no_target() -> None:
     told: list[Outcome] = []
-    policy = Policy(choices(Settings()), help_page=("text/plain", "?"), loop_token="us")
+    policy = Policy(
+        choices(Settings()),
+        help_page=("text/plain", "?"),
+        loop_token="us",
+        is_known_name=has_public_suffix,
+    )
     relay = Relay(policy, Egress(), on_outcome=told.append)
     answer = relay.refuse(HeadTooLarge(), "192.0.2.9")
     (outcome,) = told
