@@ -2,7 +2,7 @@
 with the mistake and its fix.
 
 Owns: what a valid value of each setting is, in two tables: of settings, and of lists' items.
-Must not know: how settings belong together (settings.py), or where a value came from (cli.py).
+Must not know: how settings belong together (settings.py), or where a value came from (given.py).
 """
 
 from __future__ import annotations

@@ -56,11 +56,12 @@ def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     known = {name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)}
     for name in sorted(set_variables(environment)):
         ending = name.removeprefix(PREFIX).removeprefix(_MISSPELT_PREFIX)
-        if ending == name or name in names:
+        is_ours = name.startswith(PREFIX)
+        if ending == name or (is_ours and ending in known):
             continue
         near = get_close_matches(ending, known, n=1)  # what all begin with makes all alike
-        if name.startswith(_MISSPELT_PREFIX):
+        if is_ours:
+            yield f"{name} is not known" + (f": is {PREFIX}{near[0]} meant?" if near else "")
+        else:
             meant = PREFIX + (near[0] if near else "…")
             yield f"{name} is not read: it is spelt {meant}, with one underscore less"
-        else:
-            yield f"{name} is not known" + (f": is {PREFIX}{near[0]} meant?" if near else "")

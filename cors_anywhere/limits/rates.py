@@ -1,7 +1,7 @@
 """Rate limits as the operator writes them: read, ask for exemptions, explain to the page.
 
 Owns: the grammar of a rate limit and the sentences of its 429.
-Must not know: counting, clocks, or where counts are kept (limiter.py).
+Must not know: counting, clocks, or where counts are kept (memory.py).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from cors_anywhere.config.environment import set_variables, unknown_variables
         ("CORSANYWHERE_QQQQQQQQQQQQQQQQQQQQQQQQQQQQ", ["is not known"]),
         ("CORSANYWHERE_WHITELIST", []),
         ("CORSANYWHERE_PORT", []),
+        ("CORSANYWHERE_COMPILE", []),
         ("ALOW_ORIGIN", []),
         ("CORS_ANYWHERE_ALLOW_ORIGIN", ["it is spelt CORSANYWHERE_ALLOW_ORIGIN"]),
         ("CORS_ANYWHERE_ALOW_ORIGIN", ["it is spelt CORSANYWHERE_ALLOW_ORIGIN"]),
