@@ -10,7 +10,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
-from cors_anywhere.messages import Answer, Deliver, Fields, Length, RequestHead
+from cors_anywhere.errors import ProxyError
+from cors_anywhere.http1.head import ClientHead
+from cors_anywhere.messages import Answer, Deliver, Length, RequestHead
 from cors_anywhere.proxy import Proxy
 
 UPLOAD_QUEUE_BYTES = 65536
@@ -30,18 +32,16 @@ class FrontClient(ABC):
         self._task: asyncio.Task[None] | None = None
         self.status = 0  # of the reply that has begun
 
-    def take_head(
-        self, method: str, path: str, fields: Fields, length: Length, base: str | None = None
-    ) -> None:
+    def take_head(self, head: ClientHead, base: str | None = None) -> None:
         """Notes what is asked; see `RequestHead`. `base` is where an application mounts the proxy,
         if one does. Trusted proxies are believed here."""
         peer, scheme, port = self._whence()
-        client = self._proxy.trusted.believe(peer, scheme, fields)
+        client = self._proxy.trusted.believe(peer, scheme, head.fields)
         self.head = RequestHead(
-            method,
-            path,
-            fields,
-            length,
+            head.method,
+            head.path,
+            head.fields,
+            head.length,
             client.address,
             client.scheme,
             port,
@@ -53,6 +53,10 @@ class FrontClient(ABC):
     @abstractmethod
     def _whence(self) -> tuple[str, str, int]:
         """The peer's address, "http" or "https", and the port that it reached."""
+
+    def refuse(self, error: ProxyError) -> None:
+        """Answers a request whose head is at fault: no further one is read."""
+        self.answer(self._proxy.policy.failed(error))
 
     def start(self) -> asyncio.Task[None]:
         """Begins to serve the request."""

@@ -15,14 +15,15 @@ from tornado.httputil import RequestStartLine, ResponseStartLine
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
+from cors_anywhere.errors import ProxyError
 from cors_anywhere.fronts.adapter import WireConnection
 from cors_anywhere.fronts.client import FrontClient
-from cors_anywhere.fronts.fields import pairs_of
+from cors_anywhere.fronts.heads import judged
 from cors_anywhere.fronts.stock import StockClient
 from cors_anywhere.fronts.wire import WireClient
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
+from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.server import ServerConnection
-from cors_anywhere.messages import CHUNKED, Fields, Length
 from cors_anywhere.proxy import Proxy
 
 
@@ -68,7 +69,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         client = self.client(request_conn)
         if isinstance(request_conn, (HTTP1Connection, WireConnection)):
             request_conn.set_close_callback(client.gone)
-        return _Message(client)
+        return _Message(self, client)
 
     def client(self, connection: httputil.HTTPConnection) -> FrontClient:
         """The client of a request that Tornado's interfaces brought. Raises TypeError for a
@@ -79,6 +80,31 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             return StockClient(self.proxy, connection)
         raise TypeError(f"CorsProxy cannot serve a {type(connection).__name__}")
 
+    def take(
+        self,
+        client: FrontClient,
+        line: RequestStartLine,
+        headers: httputil.HTTPHeaders,
+        base: str | None = None,
+    ) -> bool:
+        """Notes what a client asks, see FrontClient.take_head.
+
+        False if there is nothing to serve: the head is at fault, which is answered then, or the
+        client has left.
+        """
+        if isinstance(client, StockClient) and client.closed:
+            return False
+        try:
+            head = judged(line, headers, self.settings)
+            if isinstance(client, StockClient):
+                head = client.accepted(head)
+        except ProxyError as error:
+            client.take_head(ClientHead(line.method, line.path, line.version, (), 0, False, False))
+            client.refuse(error)
+            return False
+        client.take_head(head, base)
+        return True
+
     async def close(self) -> None:
         """Ends idle connections to targets."""
         await self.proxy.close()
@@ -87,7 +113,8 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
 class _Message(httputil.HTTPMessageDelegate):
     """One request on a connection that is served by the proxy alone."""
 
-    def __init__(self, client: FrontClient) -> None:
+    def __init__(self, proxy: CorsProxy, client: FrontClient) -> None:
+        self._proxy = proxy
         self._client = client
 
     def headers_received(
@@ -96,9 +123,8 @@ class _Message(httputil.HTTPMessageDelegate):
         headers: httputil.HTTPHeaders,
     ) -> Awaitable[None] | None:
         assert isinstance(start_line, RequestStartLine)
-        fields = pairs_of(headers)
-        self._client.take_head(start_line.method, start_line.path, fields, body_length(fields))
-        self._client.start()
+        if self._proxy.take(self._client, start_line, headers):
+            self._client.start()
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -109,14 +135,3 @@ class _Message(httputil.HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         self._client.gone()
-
-
-def body_length(fields: Fields) -> Length:
-    """The body's length by a head that a server has accepted."""
-    for name, value in fields:
-        size = len(name)
-        if size == 14 and name.lower() == "content-length":
-            return int(value)
-        if size == 17 and name.lower() == "transfer-encoding":
-            return CHUNKED
-    return 0

@@ -1,21 +1,50 @@
-"""A WebSocket's octets on a connection of Tornado's own server.
+"""A connection of Tornado's own server after its last request: a WebSocket's, or a refused one.
 
 Owns: reading and writing the stream that is left when Tornado's HTTP has let go of it. Must not
-know: frames. (A connection of this package carries a tunnel by itself.)
+know: frames. (A connection of this package does both by itself.)
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from cors_anywhere.http1.output import has_closed, reset_socket
+from cors_anywhere.http1.server import LINGER_SECONDS
 
 _READ_BYTES = 65536
 _LOOK_SECONDS = 0.5
 """Between looks whether a client that is not read still is there."""
+
+
+_lingering: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
+
+
+def linger(stream: IOStream, written: Awaitable[None]) -> None:
+    """Closes a connection in such a way that its client can read what was `written` last.
+
+    To close while octets wait to be read would reset it (RFC 9112 section 9.6).
+    """
+    task = asyncio.ensure_future(_linger(stream, written))
+    _lingering.add(task)
+    task.add_done_callback(_lingering.discard)
+
+
+async def _linger(stream: IOStream, written: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            await written
+            if not isinstance(stream, SSLIOStream):  # TLS cannot be half closed
+                stream.socket.shutdown(socket.SHUT_WR)
+            while True:
+                await stream.read_bytes(_READ_BYTES, partial=True)
+    except (StreamClosedError, TimeoutError, OSError):
+        pass  # it has left, or had its time
+    finally:
+        stream.close()
 
 
 class DetachedConnection:

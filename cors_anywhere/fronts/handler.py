@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Container
 from typing import Any
 from urllib.parse import unquote
 
+from tornado.httputil import RequestStartLine
 from tornado.web import RequestHandler, stream_request_body
 
-from cors_anywhere.fronts.delegate import CorsProxy, body_length
-from cors_anywhere.fronts.fields import pairs_of
+from cors_anywhere.fronts.delegate import CorsProxy
 
 CLIENT_LEFT = 499
 """Logged for a request that got no reply: what other servers log then."""
@@ -54,6 +54,7 @@ class CorsProxyHandler(RequestHandler):
     def initialize(self, proxy: CorsProxy) -> None:
         connection = self.request.connection
         assert connection is not None
+        self._proxy = proxy
         self._client = proxy.client(connection)
 
     def _cross_origin_protection(self) -> None:
@@ -76,12 +77,13 @@ class CorsProxyHandler(RequestHandler):
         uri = self.request.uri or "/"
         captured = [*self.path_args, *self.path_kwargs.values()]
         base = _mounted_at(uri, captured[-1] if captured else "")
-        fields = pairs_of(self.request.headers)
-        length = body_length(fields)
-        self._client.take_head(self.request.method, uri, fields, length, base)
+        line = RequestStartLine(self.request.method, uri, self.request.version)
         self._auto_finish = False
         self.request.method = _Method(self.request.method)
-        if length != 0:
+        headers = self.request.headers
+        if not self._proxy.take(self._client, line, headers, base):
+            self._served()
+        elif self._client.head.length != 0:
             self._start()
         return None
 
@@ -97,7 +99,7 @@ class CorsProxyHandler(RequestHandler):
         self._client.gone()
         super().on_connection_close()
 
-    def _served(self, _: asyncio.Task[None]) -> None:
+    def _served(self, _: asyncio.Task[None] | None = None) -> None:
         self.set_status(self._client.status or CLIENT_LEFT)  # for the log
         self._finished = True
         self._log()

@@ -5,16 +5,20 @@ Owns: replies in Tornado's terms. Must not know: what is allowed, or how a targe
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import ResponseStartLine
 
+from cors_anywhere.errors import BodyTooLarge, ProxyError
 from cors_anywhere.fronts.client import FrontClient
-from cors_anywhere.fronts.detached import DetachedConnection
+from cors_anywhere.fronts.detached import DetachedConnection, linger
 from cors_anywhere.fronts.fields import WireHeaders
+from cors_anywhere.fronts.heads import decompressed
 from cors_anywhere.http1.answers import own_fields
+from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.messages import CHUNKED, DEFAULT_PORTS, Answer, Deliver, Fields, Length
 from cors_anywhere.proxy import Proxy
@@ -28,6 +32,9 @@ class StockClient(FrontClient):
         self._connection = connection
         self._tunnel: DetachedConnection | None = None
         self._learn_address()
+        # Otherwise Tornado resets what is larger than 100 MiB, whatever the settings allow.
+        if connection.params.max_body_size is None:
+            connection.set_max_body_size(sys.maxsize)
 
     def _whence(self) -> tuple[str, str, int]:
         context: Any = self._connection.context  # of a class that Tornado does not name in public
@@ -41,10 +48,34 @@ class StockClient(FrontClient):
         if isinstance(here, tuple):
             self._proxy.own.add(*here[:2])
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is there any more: Tornado goes on with the requests that it has read of a
+        connection which it has closed."""
+        return self._connection.stream.closed()
+
+    def accepted(self, head: ClientHead) -> ClientHead:
+        """The head as it holds for the body that Tornado hands over. Raises BodyTooLarge for one
+        that its server was told not to take."""
+        params = self._connection.params
+        most = params.max_body_size
+        if most is not None and isinstance(head.length, int) and head.length > most:
+            raise BodyTooLarge
+        return decompressed(head) if params.decompress else head
+
+    def refuse(self, error: ProxyError) -> None:
+        """See FrontClient.refuse. Tornado would read on: a body, or what follows as requests."""
+        written = self._write_answer(self._proxy.policy.failed(error), ("connection", "close"))
+        linger(self._connection.detach(), written)
+
     def answer(self, answer: Answer) -> None:
-        body = b"" if self.head.method == "HEAD" else answer.body
-        self._write_head(answer.status, answer.reason, own_fields(answer), body)
+        self._write_answer(answer)
         self.finish()
+
+    def _write_answer(self, answer: Answer, *others: tuple[str, str]) -> Awaitable[None]:
+        body = b"" if self.head.method == "HEAD" else answer.body
+        fields = [*own_fields(answer), *others]
+        return self._write_head(answer.status, answer.reason, fields, body)
 
     def begin(self, deliver: Deliver, length: Length) -> None:
         fields = deliver.fields
@@ -57,10 +88,13 @@ class StockClient(FrontClient):
             stream = self._connection.detach()
             self._tunnel = DetachedConnection(stream, self.data_received, self.ended, self.gone)
 
-    def _write_head(self, status: int, reason: str, fields: Fields, body: bytes | None) -> None:
+    def _write_head(
+        self, status: int, reason: str, fields: Fields, body: bytes | None
+    ) -> Awaitable[None]:
         line = ResponseStartLine("HTTP/1.1", status, reason)
-        self._connection.write_headers(line, WireHeaders(fields), body)
+        written = self._connection.write_headers(line, WireHeaders(fields), body)
         self.status = status
+        return written
 
     def send(self, chunk: bytes) -> Awaitable[None]:
         if self._tunnel is not None:

@@ -23,7 +23,7 @@ class WireClient(FrontClient):
 
     def head_received(self, head: ClientHead) -> None:
         """See Receiver.head_received."""
-        self.take_head(head.method, head.path, head.fields, head.length)
+        self.take_head(head)
         self.start()
 
     def _whence(self) -> tuple[str, str, int]:

@@ -180,9 +180,16 @@ def front(kind: str, **settings: Any) -> Iterator[Front]:
         with started(*options(settings), variables=_proxies(settings)) as running:
             yield Front(kind, running.port, settings.get("base_path", ""))
         return
+    with tornado_front(kind, settings) as served:
+        yield served
+
+
+@contextmanager
+def tornado_front(kind: str, settings: dict[str, Any], **options: Any) -> Iterator[Front]:
+    """A front on Tornado's own server, which has these options."""
     cors = CorsProxy(Settings(**settings))
     if kind == "server":
-        with _in_thread(HTTPServer(cors), cors) as port:
+        with _in_thread(HTTPServer(cors, **options), cors) as port:
             yield Front(kind, port)
         return
     application = Application(
@@ -192,7 +199,7 @@ def front(kind: str, **settings: Any) -> Iterator[Front]:
         cookie_secret="of these tests",
         log_function=lambda handler: None,
     )
-    with _in_thread(HTTPServer(application), cors) as port:
+    with _in_thread(HTTPServer(application, **options), cors) as port:
         yield Front(kind, port, "/proxy")
 
 

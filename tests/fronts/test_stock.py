@@ -1,0 +1,78 @@
+"""What Tornado's own server would do by itself, and must not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.fronts import OPEN, ORIGIN, Front, only, tornado_front
+from tests.support.site import Site, Wire, reply
+
+pytestmark = only("server", "application")
+
+MIB = 1024 * 1024
+LARGE = 110  # MiB: Tornado's own limit is 100
+
+
+def counting(wire: Wire) -> None:
+    """Answers how much came."""
+    left, came = int(wire.request.get("content-length") or 0), 0
+    while left > came and (piece := wire.reader.read1(min(65536, left - came))):  # type: ignore[attr-defined]
+        came += len(piece)
+    wire.send(reply(str(came).encode()))
+
+
+def test_a_body_of_any_size_passes_where_no_limit_is_set(proxy: Front, target: Site) -> None:
+    url = target.on("/a", counting)
+    with proxy.connect() as connection:
+        connection.ask(url, f"Content-Length: {LARGE * MIB}", method="POST")
+        for _ in range(LARGE):
+            connection.send(bytes(MIB))
+        assert connection.reply().text == str(LARGE * MIB)
+
+
+@pytest.fixture(scope="module")
+def limiting(kind: str) -> Iterator[Front]:
+    """A front whose server was told not to take large bodies."""
+    with tornado_front(kind, OPEN, max_body_size=1000) as running:
+        yield running
+
+
+def test_a_limit_of_the_servers_own_is_told_to_the_page(limiting: Front, target: Site) -> None:
+    assert limiting.page(target.url, method="POST", body=bytes(1000)).text == "ok"
+    target.clear()
+    got = limiting.page(target.url, method="POST", body=bytes(1001))
+    assert (got.status, got.cors["allow-origin"]) == (413, "*")
+    assert target.requests == []
+
+
+def test_nothing_is_fetched_for_a_client_that_has_left(proxy: Front, target: Site) -> None:
+    with proxy.connect() as connection:
+        connection.ask(f"{target.url}/a", f"Origin: {ORIGIN}", "Connection: close")
+        connection.ask(f"{target.url}/behind-the-last", f"Origin: {ORIGIN}")
+        assert connection.reply().text == "ok"
+        assert connection.file.read() == b""
+    assert proxy.page(f"{target.url}/b").text == "ok"
+    assert [request.path for request in target.requests] == ["/a", "/b"]
+
+
+@pytest.mark.parametrize("fields", [(), ("Content-Length: 9",)], ids=["whole", "within-its-body"])
+def test_a_client_that_leaves_during_its_reply_is_no_failure(
+    proxy: Front, target: Site, caplog: pytest.LogCaptureFixture, fields: tuple[str, ...]
+) -> None:
+    def endless(wire: Wire) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        try:
+            while True:
+                wire.send(bytes(65536))
+        except OSError:
+            target.finished.put(b"left")
+
+    with caplog.at_level(logging.INFO):
+        with proxy.connect() as connection:
+            connection.ask(target.on("/a", endless), f"Origin: {ORIGIN}", *fields)
+            assert connection.head()[0] == 200
+        assert target.finished.get(timeout=10) == b"left"
+    assert not [record for record in caplog.records if record.exc_info]
