@@ -20,11 +20,15 @@ from cors_anywhere.tokens import split_port
 # cache below: 2048 entries of a few kilobytes at worst. Percent-encoded names that map to more than
 # 85 letters outside ASCII are beyond it; none is registered.
 _MAX_AUTHORITY = 1024
+_MAX_NAME = 253  # RFC 1035 section 2.3.4, without the final dot
+# Mapping may compose two characters to one, and Punycode's cost is the square of a label's length.
+_MAX_WRITTEN_LABEL = 126
 _CACHED_AUTHORITIES = 2048
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 # WHATWG URL section 3.1, "forbidden domain code points": mapping makes them of full-width forms.
 _FORBIDDEN = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # UTS 46 maps all of them to the first
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _DOTTED_QUAD = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
@@ -135,6 +139,8 @@ def map_host(name: str) -> str:
             return ada_url.URL(f"http://{name}/").hostname
         if name.isascii():
             return name.lower()
+        if max(map(len, _DOTS.split(name))) > _MAX_WRITTEN_LABEL:
+            raise invalid("its host is too long")
         mapped = ada_url.idna_to_ascii(name).decode("ascii")
     except ValueError as error:
         raise invalid("its host cannot be parsed") from error
@@ -158,7 +164,7 @@ def check_host(host: str) -> None:
         raise invalid("an IPv4 address is four decimal numbers without leading zeros")
     if "" in labels:
         raise invalid("there is an empty label in its host")
-    if len(name) > 253 or max(map(len, labels)) > 63:  # RFC 1035 section 2.3.4
+    if len(name) > _MAX_NAME or max(map(len, labels)) > 63:
         raise invalid("its host is too long")
     if not (_is_stable(host) and all(map(_is_label, labels))):
         raise invalid("its host is no domain name")

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
+from string import hexdigits
+from urllib.parse import quote_from_bytes
 
 from cors_anywhere.errors import InvalidHost, MissingSlash, NoTarget, ProxyError
 from cors_anywhere.messages import Target
@@ -38,8 +40,10 @@ _ENCODED_URL = re.compile(r"https?(?:%3A|:)", _I)
 _WEBSOCKET = re.compile(r"(//?|/\?(?>(?:[^&]*&)*?url=)?)ws(s?)(?=:|%3A)", _I)
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e\x80-\xff]")
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e]+")
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_VISIBLE = bytes(range(0x21, 0x7F))
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+# A look-up for each: the text may be kilobytes of nothing but escapes.
+_OCTETS = {f"%{high}{low}": chr(int(high + low, 16)) for high in hexdigits for low in hexdigits}
 
 
 class Door(Enum):
@@ -212,10 +216,7 @@ def _url_in_query(query: str) -> str:
 
 
 def _decode(text: str) -> str:
-    """Percent-decode, a run at a time: the text may be kilobytes of nothing but escapes."""
-    return _ESCAPES.sub(
-        lambda match: bytes.fromhex(match[0].replace("%", "")).decode("latin-1"), text
-    )
+    return _ESCAPE.sub(lambda match: _OCTETS[match[0]], text)
 
 
 def _rest(path: str, start: int) -> str:
@@ -227,4 +228,4 @@ def _rest(path: str, start: int) -> str:
 
 def escape(text: str) -> str:
     """Percent-encode every octet that is no visible ASCII character."""
-    return _UNPRINTABLE.sub(lambda match: "%" + match[0].encode("latin-1").hex("%").upper(), text)
+    return quote_from_bytes(text.encode("latin-1"), _VISIBLE)

@@ -25,7 +25,9 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = r"[a-z0-9_-]{1,63}"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _NUMERIC_LABEL = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
-_ANY_PORT = r"(?::[1-9][0-9]{0,4})?"
+_ORIGIN = re.compile(
+    rf"([a-z][a-z0-9+.-]*)://((?:{_LABEL}\.)*{_LABEL}\.?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{{0,4}}))?"
+)
 
 
 class OriginPattern(NamedTuple):
@@ -59,15 +61,6 @@ class OriginPattern(NamedTuple):
         """Whether it names one origin, its text."""
         return not self.subdomains and self.port != "*"
 
-    @property
-    def expression(self) -> str:
-        """A regular expression for all of an origin; it cannot backtrack more than once a label."""
-        if self.exact:
-            return re.escape(self.text)
-        labels = rf"(?:{_LABEL}\.)+" if self.subdomains else ""
-        port = _ANY_PORT if self.port == "*" else f":{self.port}" if self.port else ""
-        return f"{re.escape(self.scheme)}://{labels}{re.escape(self.host)}{port}"
-
 
 class OriginSet:
     """The origins that any of some patterns matches; `in` answers, and it is false when empty.
@@ -79,16 +72,33 @@ class OriginSet:
         patterns = tuple(patterns)
         self.own = any(pattern.text == SELF for pattern in patterns)
         self._exact = frozenset(p.text for p in patterns if p.exact and p.text != SELF)
-        families = [pattern.expression for pattern in patterns if not pattern.exact]
-        self._families = re.compile("|".join(families)) if families else None
+        # The ports by scheme and host, of that host and of any name under it.
+        self._ports: dict[tuple[str, str], set[str]] = {}
+        self._ports_under: dict[tuple[str, str], set[str]] = {}
+        for _, scheme, host, port, subdomains in (p for p in patterns if not p.exact):
+            ports = self._ports_under if subdomains else self._ports
+            ports.setdefault((scheme, host), set()).add(port)
+        self._families = bool(self._ports or self._ports_under)
         self._any = bool(patterns)
 
     def __contains__(self, origin: str) -> bool:
         if origin in self._exact:
             return True
-        if self._families is None or len(origin) > MAX_ORIGIN:
+        if not self._families or len(origin) > MAX_ORIGIN:
             return False
-        return self._families.fullmatch(origin) is not None
+        match = _ORIGIN.fullmatch(origin)
+        return match is not None and self._has_family(match[1], match[2], match[3] or "")
+
+    def _has_family(self, scheme: str, host: str, port: str) -> bool:
+        ports = {port, "*"}
+        if not ports.isdisjoint(self._ports.get((scheme, host), ())):
+            return True
+        dot = host.find(".")
+        while dot >= 0:
+            if not ports.isdisjoint(self._ports_under.get((scheme, host[dot + 1 :]), ())):
+                return True
+            dot = host.find(".", dot + 1)
+        return False
 
     def __bool__(self) -> bool:
         return self._any
