@@ -128,6 +128,12 @@ class BodyTooLarge(BadRequest):
     sentence = "The request's body is larger than this proxy accepts."
 
 
+class BodyLengthWrong(BadRequest):
+    """It would be the target's next request, or never complete (RFC 9112 section 6.2)."""
+
+    sentence = "The request's body is not as long as its head announced."
+
+
 class UrlTooLong(BadRequest):
     status, reason = 414, "URI Too Long"
     sentence = "The request's URL is longer than this proxy accepts."

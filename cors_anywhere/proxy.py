@@ -13,7 +13,7 @@ from typing import Any
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.suffixes import has_public_suffix
-from cors_anywhere.egress import DirectEgress, OwnAddresses
+from cors_anywhere.egress import DirectEgress, OwnAddresses, target_tls
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.hooks import (
@@ -26,9 +26,11 @@ from cors_anywhere.hooks import (
     first_look_of,
     on_outcome_of,
 )
+from cors_anywhere.http1.client import TargetLimits
 from cors_anywhere.limits.meters import CountingMeter
 from cors_anywhere.observe.failures import FailureLog
 from cors_anywhere.relay import Relay
+from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.policy import Choices, Policy
 from cors_anywhere.sides import Meter
@@ -65,8 +67,18 @@ class Proxy:
             is_known_name=has_public_suffix,
             metered=meter is not None,
         )
+        compiled = settings.compiled
         self.egress = DirectEgress(
-            settings,
+            guard=Guard(compiled.allow_networks, compiled.deny_networks, settings.nat64),
+            tls=target_tls(settings.ca_file, insecure=settings.insecure_targets),
+            limits=TargetLimits(
+                settings.max_header_bytes,
+                settings.head_timeout,
+                settings.idle_timeout,
+                settings.max_headers,
+            ),
+            connect_timeout=settings.connect_timeout,
+            proxies=compiled.outbound_proxies,
             own=self.own,
             resolver=resolver,
             choose_proxy=None if choose_proxy is None else choose_proxy_of(choose_proxy),

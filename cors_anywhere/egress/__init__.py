@@ -1,40 +1,26 @@
 """The way to targets: the only place that opens connections.
 
-Owns: which connection serves an exchange, and the one retry of a connection that had died in the
-pool. Must not know: who asked, or what becomes of the reply. It implements the protocol that
-`relay` declares.
+Owns: who carries a request, and the parts that the way is made of. Must not know: who asked, what
+becomes of the reply, or the settings: it is given what they were compiled into. It implements the
+protocol that `sides` declares.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 
-from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress.connect import Connector
+from cors_anywhere.egress.exchange import PooledExchange
 from cors_anywhere.egress.own import OwnAddresses
 from cors_anywhere.egress.pool import TOTAL, Pool
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
-from cors_anywhere.errors import ConnectionTerminated
-from cors_anywhere.http1.client import TargetConnection, TargetLimits
-from cors_anywhere.messages import (
-    CHUNKED,
-    UNTIL_CLOSE,
-    Fetch,
-    Fields,
-    Plan,
-    ReplyHead,
-    RequestHead,
-    Target,
-)
+from cors_anywhere.http1.client import TargetLimits
+from cors_anywhere.messages import Fetch, RequestHead, Target
 from cors_anywhere.rules.addresses import Guard
-from cors_anywhere.rules.outbound import OutboundProxy
+from cors_anywhere.rules.outbound import OutboundProxies, OutboundProxy
 
-__all__ = ["DirectEgress", "OwnAddresses"]
-
-_IDEMPOTENT = frozenset(  # RFC 9110 section 9.2.2, and the safe methods of WebDAV
-    ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH")
-)
+__all__ = ["DirectEgress", "OwnAddresses", "target_tls"]
 
 Chooser = Callable[[Target, RequestHead], Awaitable[OutboundProxy | None]]
 
@@ -42,69 +28,47 @@ Chooser = Callable[[Target, RequestHead], Awaitable[OutboundProxy | None]]
 class DirectEgress:
     """Opens exchanges with targets, over pooled connections.
 
-    `choose_proxy` replaces the settings' choice of an outbound proxy. `max_idle` bounds the
-    connections that wait for their next exchange.
+    `choose_proxy` replaces the choice among `proxies`. `connect_timeout` is in seconds, and
+    `max_idle` bounds the connections that wait for their next exchange.
     """
 
     def __init__(
         self,
-        settings: Settings,
         *,
+        guard: Guard,
+        tls: ssl.SSLContext,
+        limits: TargetLimits,
+        connect_timeout: float,
+        proxies: OutboundProxies,
         own: OwnAddresses | None = None,
         resolver: Resolver | None = None,
         choose_proxy: Chooser | None = None,
         max_idle: int = TOTAL,
     ) -> None:
-        compiled = settings.compiled
-        self._resolver = resolver or CachingResolver(timeout=settings.connect_timeout)
-        self._proxies = compiled.outbound_proxies
+        self._resolver = resolver or CachingResolver(timeout=connect_timeout)
+        self._proxies = proxies
         self._choose_proxy = choose_proxy
         self._pool = Pool(total=max_idle)
         self.own = own or OwnAddresses()
         self._connector = Connector(
-            guard=Guard(compiled.allow_networks, compiled.deny_networks, settings.nat64),
+            guard=guard,
             resolver=self._resolver,
-            tls=tls_context(settings),
+            tls=tls,
             is_own=self.own.has,
-            limits=TargetLimits(
-                settings.max_header_bytes,
-                settings.head_timeout,
-                settings.idle_timeout,
-                settings.max_headers,
-            ),
-            timeout=settings.connect_timeout,
+            limits=limits,
+            timeout=connect_timeout,
         )
 
     async def open(self, fetch: Fetch) -> PooledExchange:
         """Sends the head of a request. Raises ProxyError."""
-        plan = fetch.plan
-        target = plan.target
+        target = fetch.plan.target
         if self._choose_proxy is not None:
             proxy = await self._choose_proxy(target, fetch.head)
         else:
             proxy = self._proxies.choose(target)
-        key = (target.scheme, target.host, target.port, proxy)
-        connection = self._pool.take(key)
-        if connection is None:
-            connection = await self._connector.connect(plan, proxy)
-        exchange = PooledExchange(self, key, fetch, proxy, connection)
-        try:
-            exchange.send_head()
-        except BaseException:  # nobody else knows of the connection yet
-            connection.abort()
-            raise
+        exchange = PooledExchange(self._pool, self._connector, fetch, proxy)
+        await exchange.begin()
         return exchange
-
-    async def fresh(self, plan: Plan, proxy: OutboundProxy | None) -> TargetConnection:
-        """A new connection, whatever the pool holds."""
-        return await self._connector.connect(plan, proxy)
-
-    def release(self, key: Hashable, connection: TargetConnection) -> None:
-        """Takes a connection back after its exchange."""
-        if connection.reusable:
-            self._pool.put(key, connection)
-        else:
-            connection.abort()
 
     async def close(self) -> None:
         """Ends idle connections and pending look-ups."""
@@ -113,86 +77,12 @@ class DirectEgress:
             await self._resolver.close()
 
 
-class PooledExchange:
-    """One exchange over a connection of the pool."""
-
-    look_up = 0.0
-    connect = 0.0
-    reused = False
-
-    def __init__(
-        self,
-        egress: DirectEgress,
-        key: Hashable,
-        fetch: Fetch,
-        proxy: OutboundProxy | None,
-        connection: TargetConnection,
-    ) -> None:
-        self._egress = egress
-        self._key = key
-        self._fetch = fetch
-        self._plan = fetch.plan
-        self._proxy = proxy
-        self._length = fetch.length
-        self._released = False
-        self._use(connection)
-
-    def _use(self, connection: TargetConnection) -> None:
-        self._connection = connection
-        self.send = connection.send
-        self.read = connection.read
-        self.end_request = connection.end_request
-        self.fail = connection.fail
-
-    def send_head(self) -> None:
-        """Begins."""
-        plan = self._plan
-        path, fields = plan.target.path, self._fetch.fields
-        if self._proxy is not None and plan.target.scheme == "http":
-            path, fields = plan.target.url, _with_authorization(fields, self._proxy)
-        self._connection.send_head(plan.method, path, fields, self._length, upgrade=plan.upgrade)
-
-    async def reply(self) -> ReplyHead:
-        """The reply's head. A connection that had died in the pool is replaced once."""
-        try:
-            head = await self._connection.reply()
-        except ConnectionTerminated:
-            if not self._may_retry():
-                raise
-            self._use(await self._egress.fresh(self._plan, self._proxy))
-            self.send_head()
-            head = await self._connection.reply()
-        length = head.length if self._plan.method != "HEAD" else 0
-        length = CHUNKED if length is UNTIL_CLOSE else length
-        return ReplyHead(head.status, head.reason, head.fields, length)
-
-    def _may_retry(self) -> bool:
-        connection = self._connection
-        return (
-            connection.exchanges > 1
-            and not connection.answered
-            and self._length == 0
-            and self._plan.method in _IDEMPOTENT
-        )
-
-    def release(self) -> None:
-        """Ends the exchange; the connection goes back or is aborted."""
-        if not self._released:
-            self._released = True
-            self._egress.release(self._key, self._connection)
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """How the targets' TLS is verified. Raises OSError for a CA file that cannot be read."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
+def target_tls(ca_file: str | None, *, insecure: bool) -> ssl.SSLContext:
+    """How the targets' TLS is verified: by this CA file, or the system's authorities, or not at
+    all. Raises OSError for a file that cannot be read."""
+    context = ssl.create_default_context(cafile=ca_file)
     context.set_alpn_protocols(["http/1.1"])
-    if settings.insecure_targets:
+    if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _with_authorization(fields: Fields, proxy: OutboundProxy) -> Fields:
-    if proxy.authorization is None:
-        return fields
-    return [*fields, ("Proxy-Authorization", proxy.authorization)]

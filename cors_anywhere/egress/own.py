@@ -9,6 +9,8 @@ import socket
 from collections.abc import Iterable
 from functools import lru_cache
 
+from cors_anywhere.rules.addresses import normal
+
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 
 
@@ -23,6 +25,7 @@ class OwnAddresses:
 
     def add(self, address: str, port: int) -> None:
         """One more socket listens."""
+        address = normal(address)
         if address in _WILDCARDS:
             self._any.add(port)
         else:
@@ -30,7 +33,7 @@ class OwnAddresses:
 
     def has(self, address: str, port: int) -> bool:
         """Whether a connection to this address would reach the proxy itself."""
-        address = address.removeprefix("::ffff:") if "." in address else address
+        address = normal(address)
         if (address, port) in self._exact:
             return True
         if address in _WILDCARDS:  # connects to a loopback address

@@ -1,11 +1,13 @@
 """Connections to targets that wait for their next exchange.
 
-Owns: how many are kept, and for how long. Must not know: how one is made.
+Owns: how many are kept, for how long, which gives way, and whose next request one may carry. Must
+not know: how a connection is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 
 from cors_anywhere.http1.client import TargetConnection
 
@@ -13,63 +15,101 @@ IDLE_SECONDS = 30.0
 """Below the keep-alive time of common servers (nginx 75 s, Node.js 5 s are the ends), so that
 few connections are found dead; those that are, are retried."""
 
-PER_KEY = 64
 TOTAL = 512
-"""The default; the limit on file descriptors may ask for less."""
+"""The default; the limit on file descriptors may ask for less, or allow more."""
+
+MOST = 4096
+"""However many descriptors there are: idle TLS takes 37 KiB of memory."""
 
 
 class Pool:
-    """Idle connections by key, the most recently used first: it is the least likely to be dead."""
+    """Idle connections by key, the most recently used first: it is the least likely to be dead.
 
-    def __init__(
-        self, *, per_key: int = PER_KEY, total: int = TOTAL, idle_seconds: float = IDLE_SECONDS
-    ) -> None:
+    Where `total` are kept, the least recently used gives way: no target, and no client of many
+    targets, keeps the others out.
+
+    A connection that has carried a body serves the same client only. Some targets ignore a body's
+    length on some paths and read it as their next request, so its reply would be the next user's
+    (request smuggling, "CL.0").
+    """
+
+    def __init__(self, *, total: int = TOTAL, idle_seconds: float = IDLE_SECONDS) -> None:
         self._idle: dict[Hashable, list[TargetConnection]] = {}
-        self._per_key = per_key
+        self._order: OrderedDict[TargetConnection, Hashable] = OrderedDict()
+        self._draining: set[TargetConnection] = set()
         self._total = total
         self._idle_seconds = idle_seconds
-        self._count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._order)
 
-    def take(self, key: Hashable) -> TargetConnection | None:
-        """An idle connection that seems alive."""
+    def take(
+        self, key: Hashable, client: Callable[[], Hashable], *, with_body: bool
+    ) -> TargetConnection | None:
+        """An idle connection on which the target is silent: one that everybody may use, or one
+        that only this client may. A request with a body leaves the former to others."""
+        if with_body:
+            return self._take((key, client())) or self._take(key)
+        return self._take(key) or (self._take((key, client())) if self._order else None)
+
+    def _take(self, key: Hashable) -> TargetConnection | None:
         idle = self._idle.get(key)
         while idle:
             connection = idle.pop()
-            self._count -= 1
-            connection.on_idle_end = None
+            del self._order[connection]
             if not idle:
                 del self._idle[key]
-            if not connection.closed and not connection.transport.is_closing():
+            if connection.is_fresh():
                 return connection
+            connection.abort()
         return None
 
-    def put(self, key: Hashable, connection: TargetConnection) -> None:
-        """Keeps a reusable connection, or closes it where enough are kept."""
-        idle = self._idle.setdefault(key, [])
-        if len(idle) >= self._per_key or self._count >= self._total:
+    def release(
+        self, key: Hashable, client: Callable[[], Hashable], connection: TargetConnection
+    ) -> None:
+        """Takes a connection back after its exchange: it is kept if another may follow, at once
+        or when the short rest of a reply that nobody wanted has come."""
+        if connection.carried_body:
+            key = (key, client())
+        if connection.reusable:
+            self._keep(key, connection)
+        elif connection.drainable:
+            self._draining.add(connection)
+            connection.drain(lambda: self._drained(key, connection))
+        else:
             connection.abort()
-            if not idle:
-                del self._idle[key]
-            return
-        idle.append(connection)
-        self._count += 1
+
+    def _drained(self, key: Hashable, connection: TargetConnection) -> None:
+        self._draining.discard(connection)
+        if connection.reusable:
+            self._keep(key, connection)
+        else:
+            connection.abort()
+
+    def _keep(self, key: Hashable, connection: TargetConnection) -> None:
+        if len(self._order) >= self._total:
+            if not self._order:
+                connection.abort()
+                return
+            oldest, its_key = next(iter(self._order.items()))
+            self._forget(its_key, oldest)
+            oldest.abort()
+        self._idle.setdefault(key, []).append(connection)
+        self._order[connection] = key
         connection.to_idle(lambda: self._forget(key, connection), self._idle_seconds)
 
     def _forget(self, key: Hashable, connection: TargetConnection) -> None:
-        idle = self._idle.get(key)
-        if idle and connection in idle:
-            idle.remove(connection)
-            self._count -= 1
-            if not idle:
-                del self._idle[key]
+        if self._order.pop(connection, None) is None:
+            return
+        idle = self._idle[key]
+        idle.remove(connection)
+        if not idle:
+            del self._idle[key]
 
     def close(self) -> None:
-        """Ends all idle connections."""
-        for idle in list(self._idle.values()):
-            for connection in idle:
-                connection.abort()
+        """Ends all connections without a user."""
+        for connection in (*self._order, *self._draining):
+            connection.abort()
         self._idle.clear()
-        self._count = 0
+        self._order.clear()
+        self._draining.clear()

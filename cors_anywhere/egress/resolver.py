@@ -30,6 +30,30 @@ _FIRST_TRY = 0.2  # share of the time-out
 _FLAGS = pycares.ARES_FLAG_NOSEARCH | pycares.ARES_FLAG_EDNS
 
 
+_ADDRESSES = 16
+"""Kept of a name: more than anybody tries, and no name takes a large part of the cache."""
+
+_ADDRESSES_SEEN = 64
+"""Looked at of an answer, which may hold thousands."""
+
+_BEGUN_PER_PLACE = 8
+"""Look-ups under way for each that is waited for: c-ares cannot take one back, but ends it after
+some seconds, when nobody waits for it any more."""
+
+
+def spread(addresses: Sequence[str], count: int) -> Sequence[str]:
+    """At most `count` of these, in their order; those of either family if they must be chosen."""
+    if len(addresses) <= count:
+        return addresses
+    first: list[str] = []
+    others: list[str] = []
+    for address in addresses:
+        alike = (":" in address) is (":" in addresses[0])
+        (first if alike else others).append(address)
+    half = max(count - len(others), (count + 1) // 2)
+    return (*first[:half], *others[: count - half])
+
+
 class Resolver(Protocol):
     """Anything that turns a host name into addresses."""
 
@@ -38,6 +62,14 @@ class Resolver(Protocol):
 
         Raises errors.DnsError when there is none, errors.DnsTimeout when none came in time.
         """
+
+
+class _Flight:
+    """A look-up under way."""
+
+    def __init__(self, landed: asyncio.Future[_Answer]) -> None:
+        self.landed = landed
+        self.askers = 0
 
 
 class _Answer(NamedTuple):
@@ -51,10 +83,10 @@ class CachingResolver:
     """Asks the machine's name servers (resolv.conf, after the hosts file) for A and AAAA records.
 
     An answer is kept for its TTL but at most `positive` seconds, a failure `negative` seconds;
-    at most `max_names` of them. Those who ask for one name at one time share one query. More than
-    `max_pending` queries are not begun: errors.Unavailable at once. `servers` ("address:port")
-    replaces the machine's own. Nothing is opened before the first question, so an instance may
-    be made before its event loop runs or a worker forks.
+    at most `max_names` of them. Those who ask for one name at one time share one query. While
+    somebody waits for `max_pending` of them no more are begun: errors.Unavailable at once.
+    `servers` ("address:port") replaces the machine's own. Nothing is opened before the first
+    question, so an instance may be made before its event loop runs or a worker forks.
     """
 
     def __init__(
@@ -76,7 +108,8 @@ class CachingResolver:
         self._max_pending = max_pending
         self._servers = list(servers)
         self._answers: dict[str, _Answer] = {}
-        self._flights: dict[str, asyncio.Future[_Answer]] = {}
+        self._flights: dict[str, _Flight] = {}
+        self._awaited = 0  # of the flights
         self._ares: aiodns.DNSResolver | None = None
         self._flush: asyncio.TimerHandle | None = None
         self._closed = False
@@ -98,24 +131,40 @@ class CachingResolver:
         if self._ares is not None:
             await self._ares.close()
         if self._flights:  # the cancelled queries report from another thread: let them land
-            await asyncio.wait(self._flights.values(), timeout=1.0)
+            await asyncio.wait([flight.landed for flight in self._flights.values()], timeout=1.0)
 
     async def _ask(self, host: str) -> _Answer:
-        flight = self._flights.get(host) or self._launch(host)
-        # wait() leaves the flight alone whether it is this asker's time that ends or the asker.
-        done, _ = await asyncio.wait((flight,), timeout=self._timeout)
+        flight = self._board(host)
+        try:
+            # wait() leaves the flight alone whether it is this asker's time that ends or the asker.
+            done, _ = await asyncio.wait((flight.landed,), timeout=self._timeout)
+        finally:
+            flight.askers -= 1
+            if not flight.askers:
+                self._awaited -= 1
         if not done:
             raise errors.DnsTimeout(log_detail=f"no answer within {self._timeout:g} s")
-        return flight.result()
+        return flight.landed.result()
 
-    def _launch(self, host: str) -> asyncio.Future[_Answer]:
-        if self._closed or len(self._flights) >= self._max_pending:
-            raise errors.Unavailable(
-                "The proxy cannot look up another name now.",
-                log_detail=f"{len(self._flights)} look-ups pending",
-            )
+    def _board(self, host: str) -> _Flight:
+        """The flight for a name, with a place for one more asker."""
+        flight = self._flights.get(host)
+        if flight is None or not flight.askers:
+            begun = len(self._flights) - (flight is not None)
+            full = self._awaited >= self._max_pending
+            if self._closed or full or begun >= self._max_pending * _BEGUN_PER_PLACE:
+                raise errors.Unavailable(
+                    "The proxy cannot look up another name now.",
+                    log_detail=f"{self._awaited} look-ups pending, {len(self._flights)} under way",
+                )
+            flight = flight or self._launch(host)
+            self._awaited += 1
+        flight.askers += 1
+        return flight
+
+    def _launch(self, host: str) -> _Flight:
         query = self._channel().getaddrinfo(host, type=socket.SOCK_STREAM)
-        flight = self._flights[host] = query.get_loop().create_future()
+        flight = self._flights[host] = _Flight(query.get_loop().create_future())
         query.add_done_callback(functools.partial(self._land, host))
         return flight
 
@@ -125,7 +174,7 @@ class CachingResolver:
         if len(self._answers) >= self._max_names:
             del self._answers[next(iter(self._answers))]  # the one that was stored first
         self._answers[host] = answer
-        self._flights.pop(host).set_result(answer)
+        self._flights.pop(host).landed.set_result(answer)
 
     def _read(self, query: asyncio.Future[pycares.AddrInfoResult]) -> _Answer:
         """What a finished query says. The one place that knows c-ares's exceptions."""
@@ -133,10 +182,12 @@ class CachingResolver:
         error = query.exception()
         if error is None:
             found = query.result()
-            addresses = tuple(dict.fromkeys(node.addr[0].decode() for node in found.nodes))
-            ttls = [node.ttl for node in found.nodes] + [alias.ttl for alias in found.cnames]
+            nodes, aliases = found.nodes[:_ADDRESSES_SEEN], found.cnames[:_ADDRESSES_SEEN]
+            addresses = tuple(dict.fromkeys(node.addr[0].decode() for node in nodes))
+            ttls = [node.ttl for node in nodes] + [alias.ttl for alias in aliases]
             if addresses:
-                return _Answer(now + min(self._positive, *ttls), addresses)
+                kept = tuple(spread(addresses, _ADDRESSES))
+                return _Answer(now + min(self._positive, *ttls), kept)
         timed_out = error is not None and error.args[:1] == (aiodns.error.ARES_ETIMEOUT,)
         failure = errors.DnsTimeout if timed_out else errors.DnsError
         return _Answer(now + self._negative, (), failure, f"c-ares: {error or 'no address'}")

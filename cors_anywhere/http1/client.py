@@ -1,76 +1,72 @@
 """The target's side of the wire: one connection, one exchange at a time.
 
-Owns: sending a request, reading its reply, and knowing whether the connection may serve another.
-Must not know: who asked, how the connection was made, or the pool.
+Owns: the order of sending and reading, the deadlines of both, and whether the connection may serve
+another exchange. Must not know: who asked, how the connection was made, or the pool.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
 from cors_anywhere.errors import (
+    BodyLengthWrong,
     ConnectionTerminated,
     GatewayError,
     ProxyError,
     ReadTimeout,
-    ResponseHeadTooLarge,
     ResponseIncomplete,
     ResponseTimeout,
-    UpgradeFailed,
     WriteTimeout,
 )
-from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.deadline import Deadline
-from cors_anywhere.http1.head import MAX_FIELDS, TargetHead, parse_reply, serialise
+from cors_anywhere.http1.head import MAX_FIELDS, TargetHead
 from cors_anywhere.http1.output import Output
-from cors_anywhere.http1.partial import PartialReply
+from cors_anywhere.http1.reading import ReplyReader
+from cors_anywhere.http1.sending import RequestWriter
+from cors_anywhere.http1.tls import was_cut
 from cors_anywhere.http1.transport import stream
-from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
+from cors_anywhere.messages import Fields, Length
 
 REPLY_QUEUE_BYTES = 65536
 """Content that may wait for the client before the target is read no further."""
 
-MAX_INTERIM = 64
-"""1xx replies that are dropped before the final one; more is taken for a flood."""
-
 LAST_FRAME_SECONDS = 0.5
 """What a target may take to accept the rest of a tunnel whose client has gone."""
 
-_NO_BODY = LengthBody(0)
+DRAIN_BYTES = 65536
+DRAIN_SECONDS = 0.25
+"""What a reply that nobody reads may still cost, so that its connection can be used again."""
 
 
 class TargetLimits(NamedTuple):
     """What a target may take, in octets and seconds."""
 
     header_bytes: int = 32768
-    head_timeout: float = 30.0
-    idle_timeout: float = 30.0
+    head_timeout: float = 120.0
+    idle_timeout: float = 120.0
     header_fields: int = MAX_FIELDS
 
 
 class TargetConnection(asyncio.Protocol):
-    """One connection to a target. `exchange()` begins; `read()` to b"" ends an exchange."""
+    """One connection to a target. `send_head` begins an exchange, `read` to b"" ends it."""
 
     def __init__(self, limits: TargetLimits) -> None:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, self._expired)
-        self._partial: PartialReply | None = None  # a head that has begun
-        self._method = ""
-        self._head: TargetHead | None = None
-        self._body: Body = _NO_BODY
-        self._content: list[bytes] = []
-        self._queued = 0
-        self._reading_paused = False
-        self._interim = 0
+        self._reply = ReplyReader(limits.header_bytes, limits.header_fields)
+        self._request = RequestWriter()
+        self._begun = False  # there is an exchange
         self._sending = False  # the request is not complete yet
+        self._blocked = False  # a writer waits for the target to read
+        self._reading_paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._failure: ProxyError | None = None
-        self._keep_alive = True
-        self.on_idle_end: Callable[[], None] | None = None
+        self._on_end: Callable[[], None] | None = None  # of a connection without a user
+        self._draining = False
+        self._drained = 0
         self.answered = False  # an octet of the reply has come
         self.exchanges = 0
         self.closed = False
@@ -84,40 +80,50 @@ class TargetConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.answered = True
+        reply = self._reply
+        before = reply.head
         try:
-            if self._head is None:
-                if not self._method:
-                    raise GatewayError("The target sent a reply that was not asked for.")
-                self._read_head(data)
-            elif self._body.done:
-                self._keep_alive = False  # octets after the end
-            else:
-                self._read_body(data)
+            if not self._begun:
+                raise GatewayError("The target sent a reply that was not asked for.")
+            reply.feed(data)
         except ProxyError as error:
             self.fail(error)
+            return
+        if reply.head is None:
+            return
+        if self._draining:
+            self._drain_on()
+            return
+        if before is None and reply.tunnelling:
+            self._request.switch()
+        if reply.queued > REPLY_QUEUE_BYTES and not reply.complete:
+            self._reading_paused = True
+            self.transport.pause_reading()
+        self._watch()
+        self._wake()
 
     def eof_received(self) -> None:
-        if not self._method or self._complete():
+        if not self._begun or self._reply.complete:
             return
-        if self._head is None:
+        if self._reply.head is None:
             self.fail(ConnectionTerminated())
-        elif self._tls_was_cut() or not self._body.eof():
-            self.fail(ResponseIncomplete())
+        elif self._reply.tunnelling or not was_cut(self.transport):
+            self._end_reply()
         else:
-            self._keep_alive = False
-            self._deadline.clear()
-            self._wake()
+            self.fail(ResponseIncomplete())
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.closed = True
+        if self._begun and not self._reply.complete and self._failure is None:
+            if self._reply.tunnelling and not isinstance(exc, ConnectionError):
+                self._end_reply()
+            else:
+                lost = ConnectionTerminated if self._reply.head is None else ResponseIncomplete
+                self._failure = lost()
         self._deadline.close()
-        if self._method and not self._complete():
-            lost = ConnectionTerminated if self._head is None else ResponseIncomplete
-            self._failure = self._failure or lost()
         self._wake()
         self.output.resume()
-        if self.on_idle_end is not None:
-            self.on_idle_end()
+        self._leave()
 
     def pause_writing(self) -> None:
         self.output.pause()
@@ -132,102 +138,140 @@ class TargetConnection(asyncio.Protocol):
     ) -> None:
         """Begins an exchange. `length` is the body's: octets, 0 for none, or CHUNKED. `upgrade`
         says that the fields ask for another protocol: only then may the reply be a 101."""
-        self._upgrade = upgrade
-        self._method = method
-        self._head = None
-        self._interim = 0
-        self._chunked = length is CHUNKED
+        head = self._request.begin(method, path, fields, length)
+        self._reply.begin(method, upgrade)
+        self._on_end = None
         self.answered = False
-        self.on_idle_end = None
         self.exchanges += 1
-        if length is CHUNKED:
-            fields = [*fields, ("transfer-encoding", "chunked")]
-        elif length or method not in _BODILESS:
-            fields = [*fields, ("content-length", str(length))]
+        if self.closed:
+            self._failure = self._failure or ConnectionTerminated()
+            return
+        if self.exchanges == 1 and self._has_spoken():
+            self.fail(GatewayError("The target sent a reply that was not asked for."))
+            return
+        self._begun = True
         self._sending = length != 0
-        self.output.write(serialise(f"{method} {path} HTTP/1.1", fields))
+        self.output.write(head)
         self.output.flush()
-        if self._sending:
-            self._deadline.clear()  # the pool's; from here on it is the client that may be slow
-        else:
-            self._deadline.set(self._limits.head_timeout)
+        self._watch()
 
     async def send(self, chunk: bytes) -> None:
         """Sends a piece of the body; returns when more may be sent. Raises ProxyError."""
         if self._failure is not None:
             raise self._failure
-        if self._chunked:
-            sent = self.output.write(b"%x\r\n" % len(chunk), chunk, b"\r\n")
-        else:
-            sent = self.output.write(chunk)
+        try:
+            sent = self.output.write(*self._request.piece(chunk))
+        except BodyLengthWrong as error:
+            self.fail(error)
+            raise
         if not sent.done():
-            self._deadline.set(self._limits.idle_timeout)
-            await sent
-            if self._head is None or self._tunnelling:
-                self._deadline.clear()
+            self._blocked = True
+            self._watch()
+            try:
+                await sent
+            finally:
+                self._blocked = False
+                self._watch()
 
     def end_request(self) -> None:
         """The body is complete."""
-        if self._chunked:
-            self.output.write(b"0\r\n\r\n")
+        try:
+            end = self._request.end()
+        except BodyLengthWrong as error:
+            self.fail(error)
+            return
+        if end:
+            self.output.write(end)
         self._sending = False
-        if self._head is None and not self.closed:
-            self._deadline.set(self._limits.head_timeout)
+        if self._reply.head is None:
+            self._watch()
+
+    @property
+    def carried_body(self) -> bool:
+        """Whether any request had a body: the target may have read it as requests of its own."""
+        return self._request.carried_body
 
     # --- the reply ----------------------------------------------------------------------------
 
     async def reply(self) -> TargetHead:
         """The final reply's head. Raises ProxyError."""
-        while self._head is None:
+        reply = self._reply
+        while reply.head is None:
             await self._wait()
-        return self._head
+        return reply.head
 
     async def read(self) -> bytes:
         """All content that has come since the last read; b"" at the end. Raises ProxyError."""
-        while not self._content:
-            if self._body.done:
+        reply = self._reply
+        while not reply.queued:
+            if reply.complete:
                 return b""
             await self._wait()
-        content = self._content
-        data = content[0] if len(content) == 1 else b"".join(content)
-        self._content = []
-        self._queued = 0
+        data = reply.take()
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
-            if not self._tunnelling:
-                self._deadline.set(self._limits.idle_timeout)
+            self._watch()
         return data
+
+    # --- between exchanges ----------------------------------------------------------------------
 
     @property
     def ended(self) -> bool:
         """Whether the reply is complete and read to its end."""
-        return self._body.done and not self._content
-
-    @property
-    def _tunnelling(self) -> bool:
-        return self._head is not None and self._head.status == 101
+        return self._reply.complete and not self._reply.queued
 
     @property
     def reusable(self) -> bool:
         """Whether another exchange may follow the one that has ended."""
+        return self._reply.keep_alive and self.ended and self._is_sound()
+
+    @property
+    def drainable(self) -> bool:
+        """Whether what is left of the reply may be little enough to wait for its end."""
+        head = self._reply.head
+        if head is None or not self._reply.keep_alive or not self._is_sound():
+            return False
+        return not isinstance(head.length, int) or head.length <= DRAIN_BYTES
+
+    def _is_sound(self) -> bool:
         return (
-            self._keep_alive
-            and self._head is not None
-            and self.ended
-            and not self._sending
+            not self._sending
             and self._failure is None
             and not self.closed
             and not self.transport.is_closing()
         )
 
+    def drain(self, ended: Callable[[], None]) -> None:
+        """Nobody reads the rest of the reply; calls `ended` once, when it has come, or too much
+        of it, or the connection is over, within DRAIN_SECONDS."""
+        self._draining = True
+        self._on_end = ended
+        self._deadline.set(DRAIN_SECONDS)
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        self._drain_on()
+
+    def _drain_on(self) -> None:
+        self._drained += len(self._reply.take())
+        if self._drained > DRAIN_BYTES:
+            self._reply.keep_alive = False
+        if self._reply.complete or not self._reply.keep_alive:
+            self._leave()
+
     def to_idle(self, ended: Callable[[], None], timeout: float) -> None:
         """The exchange is over; calls `ended` once when the connection ends, at most `timeout`
         seconds from now."""
-        self._method = ""
-        self._head = None
-        self.on_idle_end = ended
+        self._begun = False
+        self._on_end = ended
         self._deadline.set(timeout)
+
+    def is_fresh(self) -> bool:
+        """Whether an idle connection may be used: nothing has come from the target meanwhile, not
+        even what no event has told of yet."""
+        silent = not self.output.peer_has_stirred()
+        return silent and not self.closed and not self.transport.is_closing()
 
     def abort(self) -> None:
         """Ends the connection at once.
@@ -235,9 +279,9 @@ class TargetConnection(asyncio.Protocol):
         A failure that was raised holds the frames it passed, and they hold this connection: a new
         one in its place spares buffers a wait for the garbage collector.
         """
-        self.on_idle_end = None
+        self._on_end = None
         self._failure = ConnectionTerminated()
-        if self._tunnelling and not self.closed:
+        if self._reply.tunnelling and not self.closed:
             self.output.flush()  # the last frame, a Close perhaps, has no end of its own
             self.transport.close()
             self._deadline.set(LAST_FRAME_SECONDS)
@@ -245,79 +289,11 @@ class TargetConnection(asyncio.Protocol):
         self._deadline.close()
         self._drop()
 
-    # --- reading ------------------------------------------------------------------------------
-
-    def _read_head(self, data: bytes) -> None:
-        while self._head is None and data:
-            octets, data = self._whole_head(data)
-            if not octets:
-                return
-            head = parse_reply(octets, self._limits.header_fields)
-            if head.status == 101:
-                self._take_upgrade(head, data)
-            elif head.status >= 200:
-                self._take_head(head, data)
-            else:
-                self._interim += 1
-            if self._interim > MAX_INTERIM:
-                raise GatewayError("The target sent interim replies without end.")
-
-    def _whole_head(self, data: bytes) -> tuple[bytes, bytes]:
-        """A head that `data` completes and what follows it, or nothing while it is not complete."""
-        if self._partial is None:
-            self._partial = PartialReply()
-        octets = self._partial.octets
-        end = self._partial.feed(data)
-        if end < 0 and not octets.startswith(b"HTTP/1."[: len(octets)]):
-            raise GatewayError  # never a status line: no need to wait for its end
-        if (end if end >= 0 else len(octets)) > self._limits.header_bytes:
-            raise ResponseHeadTooLarge
-        if end < 0:
-            return b"", b""
-        self._partial = None
-        return bytes(octets[:end]), bytes(octets[end:])
-
-    def _take_head(self, head: TargetHead, rest: bytes) -> None:
-        length = 0 if self._method == "HEAD" else head.length
-        self._keep_alive = head.keep_alive
-        self._body = reply_body(length, self._limits.header_bytes)
-        self._head = head
-        if self._body.done:
-            self._keep_alive = self._keep_alive and not rest
-            self._deadline.clear()
-            self._wake()
-        else:
-            self._deadline.set(self._limits.idle_timeout)
-            if self._tunnelling:
-                self._deadline.clear()
-            self._wake()
-            if rest:
-                self._read_body(rest)
-
-    def _take_upgrade(self, head: TargetHead, rest: bytes) -> None:
-        if not (self._upgrade and head.upgrades):
-            raise UpgradeFailed
-        self._take_head(head._replace(length=UNTIL_CLOSE, keep_alive=False), rest)
-
-    def _read_body(self, data: bytes) -> None:
-        body = self._body
-        content = body.feed(data)
-        if content:
-            self._content.append(content)
-            self._queued += len(content)
-        if body.done:
-            self._keep_alive = self._keep_alive and body.rest == b""
-            self._deadline.clear()
-        elif self._queued > REPLY_QUEUE_BYTES:
-            self._reading_paused = True
-            self._deadline.clear()
-            self.transport.pause_reading()
-        elif self._tunnelling:
-            self._deadline.clear()
-        else:
-            self._deadline.set(self._limits.idle_timeout)
-        if content or body.done:
-            self._wake()
+    def _leave(self) -> None:
+        self._draining = False
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
 
     # --- waiting ------------------------------------------------------------------------------
 
@@ -329,33 +305,61 @@ class TargetConnection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
-        if self._failure is not None and not self._content:
+        if self._failure is not None and not self._reply.queued:
             raise self._failure
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _tls_was_cut(self) -> bool:
-        """Whether the end came without close_notify: anybody can forge a FIN (RFC 9112, 9.8).
+    def _watch(self) -> None:
+        """Sets the deadline of what is awaited of the target now. There is none while it is the
+        client who is slow, nor in a tunnel, whose deadline is the relay's."""
+        if self._failure is not None or self.closed:
+            return
+        reply, limits = self._reply, self._limits
+        if reply.tunnelling:
+            self._deadline.clear()
+        elif self._blocked:
+            self._deadline.set(limits.idle_timeout)
+        elif reply.head is None and not self._sending:
+            self._deadline.set(limits.head_timeout)
+        elif reply.head is None or reply.complete or self._reading_paused:
+            self._deadline.clear()
+        else:
+            self._deadline.set(limits.idle_timeout)
 
-        asyncio tells of both ends alike; OpenSSL reads nothing more after the one, and after the
-        other still waits for octets.
-        """
-        tls = self.transport.get_extra_info("ssl_object")
-        if tls is None:
-            return False
-        try:
-            return bool(tls.read(1))
-        except ssl.SSLError:
-            return True
+    def _expired(self) -> None:
+        if self._draining:
+            self._leave()
+        elif not self._begun:
+            self.transport.close()
+        elif self.output.paused:
+            self.fail(WriteTimeout())
+        else:
+            self.fail(ResponseTimeout() if self._reply.head is None else ReadTimeout())
 
-    def _complete(self) -> bool:
-        return self._head is not None and self._body.done
+    # --- the end ------------------------------------------------------------------------------
+
+    def _has_spoken(self) -> bool:
+        """Whether a plain connection holds octets before it was asked for any. TLS always does:
+        tickets follow the handshake."""
+        secure = self.transport.get_extra_info("ssl_object") is not None
+        return not secure and self.output.peer_has_spoken()
+
+    def _end_reply(self) -> None:
+        """The target has closed."""
+        if not self._reply.end():
+            self.fail(ResponseIncomplete())
+            return
+        self._deadline.clear()
+        if self._draining:
+            self._leave()
+        self._wake()
 
     def fail(self, failure: ProxyError) -> None:
         """Ends the connection; whoever waits for the reply gets `failure`."""
-        if self._failure is None and not self._complete():
+        if self._failure is None and not (self._begun and self._reply.complete):
             self._failure = failure
         self._drop()
         self._wake()
@@ -368,17 +372,3 @@ class TargetConnection(asyncio.Protocol):
             self.output.reset()
         else:
             self.transport.abort()
-
-    def _expired(self) -> None:
-        if self.on_idle_end is not None:
-            self.transport.close()
-        elif self.output.paused:
-            self.fail(WriteTimeout())
-        else:
-            self.fail(ResponseTimeout() if self._head is None else ReadTimeout())
-
-
-_BODILESS = frozenset(
-    ("GET", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "SEARCH")
-)
-"""Methods that send no Content-Length when they have no body (RFC 9110 section 8.6)."""

@@ -98,10 +98,17 @@ class Output:
             reset_socket(sock)
         self._transport.abort()
 
+    def peer_has_stirred(self) -> bool:
+        """Whether octets or an end of the peer's wait in the kernel, reported or not."""
+        return bool(self._waiting())
+
     def peer_has_spoken(self) -> bool:
-        """Whether octets or an end of the peer's wait in the kernel."""
+        """Whether octets of the peer's wait in the kernel, and no end behind them."""
+        return self._waiting() == select.POLLIN
+
+    def _waiting(self) -> int:
         sock = self._transport.get_extra_info("socket")
-        return sock is None or sock.fileno() < 0 or has_waiting(sock)
+        return 0 if sock is None else waiting(sock)
 
     def peer_is_gone(self) -> bool:
         """Whether the peer has closed."""
@@ -109,11 +116,14 @@ class Output:
         return sock is not None and has_closed(sock)
 
 
-def has_waiting(sock: socket.socket) -> bool:
-    """Whether octets, or an end, wait to be read: also those that no event has reported yet."""
+def waiting(sock: socket.socket) -> int:
+    """What there is to read, as poll(2) tells it: also what no event has reported yet."""
+    if sock.fileno() < 0:
+        return select.POLLHUP
     poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    poll.register(sock.fileno(), select.POLLIN | _RDHUP)
+    found = poll.poll(0)
+    return found[0][1] if found else 0
 
 
 def has_closed(sock: socket.socket) -> bool:

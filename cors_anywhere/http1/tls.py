@@ -108,3 +108,19 @@ async def _start_others(
             server_hostname=server_hostname,
             ssl_handshake_timeout=seconds,
         )
+
+
+def was_cut(transport: asyncio.Transport) -> bool:
+    """Whether the end that has come over TLS came without close_notify: anybody can forge a FIN
+    (RFC 9112 section 9.8).
+
+    asyncio tells of both ends alike; OpenSSL reads nothing more after the one, and after the other
+    still waits for octets.
+    """
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return False
+    try:
+        return bool(tls.read(1))
+    except ssl.SSLError:
+        return True

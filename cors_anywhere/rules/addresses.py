@@ -93,6 +93,37 @@ _PUBLIC = Verdict("public", "", True, False)
 _UNALLOCATED = Verdict("reserved", "", False, False)
 _TUNNEL = Verdict("embedded", "", False, False)
 _NO_ADDRESS = Verdict("invalid", "", False, False)
+_NAMED = Verdict("named", "", True, True)
+
+
+def is_literal(host: str) -> bool:
+    """Whether a host, as a URL's parser leaves it, is an IP address."""
+    if ":" in host:
+        return True
+    return host[-1:].isdecimal() and _is_dotted_quad(host)
+
+
+def _is_dotted_quad(host: str) -> bool:
+    try:
+        IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def normal(address: str) -> str:
+    """The one spelling of an address, an IPv4-mapped one as the IPv4 address that a connection to
+    it reaches; a zone is dropped. Text that is no address stays as it is."""
+    return _normal_ipv6(address) if ":" in address else address
+
+
+@lru_cache(_CACHED_VERDICTS)
+def _normal_ipv6(text: str) -> str:
+    try:
+        address = IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return text
+    return str(address.ipv4_mapped or address)
 
 
 class Guard:
@@ -122,6 +153,14 @@ class Guard:
         A zone ("%eth0") is ignored. Text that is no address is "invalid", and not allowed.
         """
         return self._cached(address)
+
+    def judge_named(self, address: str) -> Verdict:
+        """The verdict on an address of a target that the operator named (--allow-private): the
+        table does not hold for it, a denied network does."""
+        verdict = self.judge(address)
+        if verdict.allowed or verdict.name in ("denied", "invalid"):
+            return verdict
+        return _NAMED
 
     def _judge_text(self, text: str) -> Verdict:
         try:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import netns
-from tests.support.egress import PRIVATE, PUBLIC
+from tests.support.egress import PRIVATE, PUBLIC, host
 from tests.support.rows import ROWS, Row, refusing, samples
 
 Play = Callable[[str], Any]
@@ -41,8 +41,11 @@ def wrong(seen: dict[str, Any]) -> str:
         return f"refused, but not as {row.verdict}"
     if seen["form"] == "name":
         return "the reply shows the address" if address in body else ""
-    shown = f"--allow-network {row.cidr}" if row.named else "--allow-network."
-    return "" if shown in body else f"the reply does not say {shown}"
+    wanted = [f"--allow-private {host(address)}:{seen['port']}"]
+    if row.named:
+        wanted.append("--dev" if row.verdict == "loopback" else f"--allow-network {row.cidr}")
+    missing = [option for option in wanted if option not in body]
+    return f"the reply does not say {' and '.join(missing)}" if missing else ""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.cidr for row in ROWS])
@@ -98,10 +101,11 @@ def test_a_redirect_to_another_origin_takes_no_secrets_along(play: Play) -> None
     assert "cookie" not in first + second
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "0.0.0.0", PRIVATE, PUBLIC])
-def test_the_proxys_own_address_is_refused_whatever_is_allowed(play: Play, host: str) -> None:
-    (seen,) = [seen for seen in play("loops")["direct"] if seen["host"] == host]
+@pytest.mark.parametrize("said", ["127.0.0.1", "127.9.9.9", "0.0.0.0", PRIVATE, PUBLIC])
+def test_the_proxys_own_address_is_refused_whatever_is_allowed(play: Play, said: str) -> None:
+    (seen,) = [seen for seen in play("loops")["direct"] if seen["host"] == said]
     assert (seen["status"], seen["error"]) == (403, "destination_ip_prohibited")
+    assert "asked to fetch itself" in seen["body"]
     assert "(own-address)" in seen["body"]
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cors_anywhere.errors import (
+    BodyLengthWrong,
     ConnectionTerminated,
     GatewayError,
     ProxyError,
@@ -20,13 +21,9 @@ from cors_anywhere.errors import (
     UpgradeFailed,
     WriteTimeout,
 )
-from cors_anywhere.http1.client import (
-    MAX_INTERIM,
-    REPLY_QUEUE_BYTES,
-    TargetConnection,
-    TargetLimits,
-)
+from cors_anywhere.http1.client import REPLY_QUEUE_BYTES, TargetConnection, TargetLimits
 from cors_anywhere.http1.output import reset_socket
+from cors_anywhere.http1.reading import MAX_INTERIM
 from cors_anywhere.messages import CHUNKED
 from tests.support.loopback import Peer, in_loop
 
@@ -154,6 +151,64 @@ async def test_a_body_is_sent_as_it_was_announced(length: int, octets: bytes) ->
         assert connection.reusable
 
 
+@pytest.mark.parametrize(
+    ("length", "pieces", "written"),
+    [
+        (5, [b"abcde", b"GET /evil HTTP/1.1\r\n\r\n"], b"abcde"),
+        (5, [b"abc", b"defGET /evil HTTP/1.1\r\n\r\n"], b"abc"),
+        (5, [b"abc", None], b"abc"),
+        (0, [b"GET /evil HTTP/1.1\r\n\r\n"], b""),
+    ],
+    ids=["behind-it", "across-its-end", "too-little", "none-announced"],
+)
+@in_loop
+async def test_a_body_that_is_not_as_long_as_announced_ends_the_connection(
+    length: int, pieces: list[bytes | None], written: bytes
+) -> None:
+    read = bytearray()
+    reset = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        try:
+            while piece := await peer.reader.read(100):
+                read.extend(piece)
+        except ConnectionResetError:
+            pass
+        reset.set()
+
+    async with facing(script) as connection:
+        connection.send_head("PUT", "/", FIELDS, length)
+        with pytest.raises(BodyLengthWrong):
+            for piece in pieces:
+                if piece is None:
+                    connection.end_request()
+                else:
+                    await connection.send(piece)
+                    while len(read) < len(piece) and piece == pieces[0]:
+                        await asyncio.sleep(0.001)
+            await connection.reply()
+        await reset.wait()
+        assert read == written
+        assert not connection.reusable
+
+
+@in_loop
+async def test_an_empty_piece_does_not_end_a_chunked_body() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        await peer.exactly(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+        peer.writer.write(OK + NONE)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head("PUT", "/", FIELDS, CHUNKED)
+        for piece in (b"a", b"", b"b"):
+            await connection.send(piece)
+        connection.end_request()
+        assert await whole(connection) == (200, b"")
+
+
 # --- what is read --------------------------------------------------------------------------------
 
 
@@ -162,8 +217,11 @@ async def test_a_body_is_sent_as_it_was_announced(length: int, octets: bytes) ->
     [
         (OK + b"Content-Length: 3\r\n\r\nabc", (200, b"abc"), True),
         (OK + CHUNKS + b"3;x\r\nabc\r\n0\r\nT: u\r\n\r\n", (200, b"abc"), True),
-        (b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", (204, b""), True),
-        (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", (304, b""), True),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", (204, b""), False),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b""), True),
+        (b"HTTP/1.1 304 X\r\nContent-Length: 0\r\n\r\n", (304, b""), True),
+        (b"HTTP/1.1 408 Too late\r\nContent-Length: 1\r\n\r\na", (408, b"a"), False),
+        (b"HTTP/1.1 304 X\r\nTransfer-Encoding: chunked\r\n\r\n", (304, b""), False),
         (OK + b"Connection: close\r\nContent-Length: 3\r\n\r\nabc", (200, b"abc"), False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", (200, b"abc"), False),
         (OK + b"Content-Length: 3\r\n\r\nabcd", (200, b"abc"), False),
@@ -279,7 +337,7 @@ async def test_content_that_came_before_a_fault_is_handed_over_first() -> None:
     async with facing(script) as connection:
         connection.send_head("GET", "/", FIELDS, 0)
         await connection.reply()
-        while not connection._queued:
+        while not connection._reply.queued:
             await asyncio.sleep(0)
         arrived.set()
         await closing(connection)
@@ -294,6 +352,23 @@ async def test_a_fault_right_behind_the_head_is_known_before_the_head_is_passed_
         connection.send_head("GET", "/", FIELDS, 0)
         with pytest.raises(TransferCodingError):
             await connection.reply()
+
+
+@in_loop
+async def test_a_reply_that_came_before_its_request_is_not_taken_for_the_reply() -> None:
+    spoken = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        peer.writer.write(OK + NONE)
+        spoken.set()
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        await spoken.wait()
+        connection.send_head("GET", "/", FIELDS, 0)
+        with pytest.raises(GatewayError) as failure:
+            await connection.reply()
+        assert "not asked for" in failure.value.detail
 
 
 @in_loop
@@ -338,6 +413,34 @@ async def test_a_target_that_does_not_read_is_given_up() -> None:
         with pytest.raises(WriteTimeout):
             while True:
                 await connection.send(b"x" * 65536)
+
+
+@in_loop
+async def test_the_deadline_of_a_send_does_not_outlast_it() -> None:
+    begin, more = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.write(OK + b"Content-Length: 200000\r\n\r\n" + b"x" * 199_999)
+        await begin.wait()
+        await peer.reader.readexactly(20_000_000)
+        await more.wait()
+        peer.writer.write(b"x")
+        await peer.reader.read(-1)
+
+    async with facing(script, TargetLimits(idle_timeout=SHORT)) as connection:
+        connection.send_head("PUT", "/", FIELDS, 20_000_000)
+        await connection.reply()
+        while not connection._reading_paused:  # it is our turn to read, and we do not
+            await asyncio.sleep(0.001)
+        begin.set()
+        for _ in range(200):
+            await connection.send(b"x" * 100_000)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(closing(connection), 4 * SHORT)
+        more.set()
+        connection.end_request()
+        assert (await whole(connection))[1] == b"x" * 200_000
 
 
 @in_loop
@@ -468,3 +571,54 @@ async def test_a_target_that_goes_away_releases_whoever_sends() -> None:
             while True:
                 await connection.send(b"x" * 65536)
                 await asyncio.sleep(0)
+
+
+# --- a reply that nobody reads --------------------------------------------------------------------
+
+
+DRAINED = [
+    (b"Content-Length: 5\r\n\r\n", b"hello", True),
+    (b"Content-Length: 65536\r\n\r\n", b"x" * 65536, True),
+    (CHUNKS, b"5\r\nhello\r\n0\r\n\r\n", True),
+    (CHUNKS, b"10001\r\n" + b"x" * 65537 + b"\r\n0\r\n\r\n", False),
+    (b"Content-Length: 5\r\n\r\n", b"hell", False),
+    (b"Content-Length: 5\r\n\r\n", b"hello!", False),
+]
+
+
+@pytest.mark.parametrize(("head", "body", "kept"), DRAINED)
+@pytest.mark.parametrize("late", [False, True])
+@in_loop
+async def test_the_short_rest_of_a_reply_that_nobody_reads_is_dropped(
+    head: bytes, body: bytes, kept: bool, late: bool
+) -> None:
+    go = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.write(OK + head)
+        if late:
+            await go.wait()
+        peer.writer.write(body)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        await connection.reply()
+        assert connection.drainable or not kept
+        ended: asyncio.Queue[bool] = asyncio.Queue()
+        connection.drain(lambda: ended.put_nowait(connection.reusable))
+        go.set()
+        assert await ended.get() is kept
+        assert ended.empty()
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 65537\r\n\r\n", b"Connection: close\r\n" + CHUNKS, b"\r\n"]
+)
+@in_loop
+async def test_a_reply_too_long_to_drain_is_not_waited_for(head: bytes) -> None:
+    async with facing(sends(OK + head)) as connection:
+        connection.send_head("GET", "/", FIELDS, 0)
+        await connection.reply()
+        assert not connection.drainable

@@ -179,9 +179,11 @@ async def _waits(writer: Writer) -> None:
 @in_loop
 async def test_what_waits_to_be_read_is_seen_before_any_event_tells_of_it() -> None:
     async with pair() as (writer, peer):
-        assert not writer.output.peer_has_spoken()
+        assert not writer.output.peer_has_stirred()
         peer.send(b"x")  # no turn of the event loop until the question
+        assert writer.output.peer_has_stirred()
         assert writer.output.peer_has_spoken()
     async with pair() as (writer, peer):
         peer.shutdown(socket.SHUT_WR)
-        assert writer.output.peer_has_spoken()
+        assert writer.output.peer_has_stirred()
+        assert not writer.output.peer_has_spoken()

@@ -168,11 +168,11 @@ class Sandbox:
         self.cors = CorsProxy(Settings(**settings), resolver=Everywhere())
         self.server = Server(self.cors)
         self.targets: list[Pipe] = []
-        self.cors.proxy.egress._connector._open = self._open  # type: ignore[method-assign,assignment]
+        self.cors.proxy.egress._connector.opening = self._open
 
     async def _open(self, *_: object) -> TargetConnection:
         """Instead of a connection by TCP and TLS; all checks have been made."""
-        connection = TargetConnection(self.cors.proxy.egress._connector._limits)
+        connection = TargetConnection(self.cors.proxy.egress._connector.limits)
         self.targets.append(Pipe(connection, self.loop))
         return connection
 

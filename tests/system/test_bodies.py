@@ -221,9 +221,10 @@ def test_pipelined_requests_are_answered_in_order(proxy: Front, target: Site) ->
 def test_a_refused_connection_is_named(proxy: Front) -> None:
     with socket.socket() as bound:  # and never listens
         bound.bind(("127.0.0.1", 0))
-        seen = proxy.page(f"http://127.0.0.1:{bound.getsockname()[1]}/")
+        there = f"127.0.0.1:{bound.getsockname()[1]}"
+        seen = proxy.page(f"http://{there}/")
     assert (seen.status, seen.reason, seen.error) == (502, "Bad Gateway", "connection_refused")
-    assert seen.text == "The target refused the connection."
+    assert seen.text == f"The target {there} refused the connection."
     assert (seen.get("proxy-status") or "").startswith("cors-anywhere; error=connection_refused;")
     assert seen.cors == {"allow-origin": "*", "expose-headers": "content-type,proxy-status"}
 
