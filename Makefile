@@ -3,8 +3,10 @@ BIN := .venv/bin
 ARGS ?=
 
 COMPILED := .venv-compiled
+LEAST := .venv-least
+FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-compiled compiled wheel cover fuzz big abuse soak bench image image-test clean
+.PHONY: install run format check test least test-compiled compiled wheel cover fuzz big abuse soak bench image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -32,6 +34,19 @@ check: .venv/developing
 test: .venv/developing
 	tools/need unshare=util-linux ip=iproute2 chromium nginx caddy haproxy || [ "$$CI" != true ]
 	$(BIN)/pytest $(ARGS)
+	$(MAKE) --no-print-directory least
+
+# The fast tests once more: in the unpacked sdist, with the least versions that setup.cfg allows.
+least: $(LEAST)/installed .venv/developing
+	rm -rf $(LEAST)/sdist && mkdir $(LEAST)/sdist
+	$(BIN)/python -m build --sdist --outdir $(LEAST)/sdist . >$(LEAST)/build.log || (cat $(LEAST)/build.log; exit 1)
+	tar -x -C $(LEAST)/sdist --strip-components=1 -f $(LEAST)/sdist/*.tar.gz
+	cd $(LEAST)/sdist && ../bin/python -m pytest --quiet $(FAST)
+$(LEAST)/installed: .venv/installed tools/least.py
+	$(BIN)/python -m venv $(LEAST)
+	$(BIN)/python tools/least.py >$(LEAST)/constraints.txt
+	$(LEAST)/bin/pip install --quiet --only-binary :all: --constraint $(LEAST)/constraints.txt --editable '.[test]'
+	touch $@
 
 # The compiled form has an environment of its own: beside the sources it would hide every edit.
 compiled: $(COMPILED)/installed
@@ -76,4 +91,4 @@ image-test: install
 	tools/need buildah debootstrap
 	$(BIN)/python tools/image_test.py
 clean:
-	rm -rf .venv $(COMPILED) build dist *.egg-info
+	rm -rf .venv $(COMPILED) $(LEAST) build dist *.egg-info

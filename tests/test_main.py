@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "cors_anywhere"
+import cors_anywhere
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(cors_anywhere.__file__).parent
 
 OLD = """
 import runpy, sys
@@ -23,12 +26,13 @@ sys.version_info = (3, 10, 13, "final", 0)
     [
         'runpy.run_module("cors_anywhere", run_name="__main__", alter_sys=True)',
         "import cors_anywhere.__main__",  # as the Makefile asks
+        'runpy.run_path("tools/build_backend.py")',  # as pip does
     ],
 )
 def test_an_old_python_is_told_in_one_line_which_one_is_needed(way: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OLD.format(way)],
-        cwd=PACKAGE.parent,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -40,9 +44,13 @@ def test_an_old_python_is_told_in_one_line_which_one_is_needed(way: str) -> None
     )
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "__main__.py"])
-def test_an_old_python_can_read_as_far_as_that(name: str) -> None:
-    ast.parse((PACKAGE / name).read_text("utf-8"), feature_version=(3, 7))
+@pytest.mark.parametrize(
+    "path",
+    [PACKAGE / "__init__.py", PACKAGE / "__main__.py", ROOT / "tools/build_backend.py"],
+    ids=lambda path: path.name,
+)
+def test_an_old_python_can_read_as_far_as_that(path: Path) -> None:
+    ast.parse(path.read_text("utf-8"), feature_version=(3, 7))
 
 
 def test_the_command_runs_as_a_module() -> None:

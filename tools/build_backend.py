@@ -7,12 +7,17 @@ every edit, and an sdist has none.
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from contextlib import contextmanager
 from typing import Any
 
 from setuptools import build_meta as _untyped
+
+if sys.version_info < (3, 11):  # noqa: UP036 - older pips look at python_requires too late
+    version = ".".join(map(str, sys.version_info[:3]))
+    sys.exit(f"cors-anywhere: Python 3.11 or newer is needed; {sys.executable} is {version}")
 
 VARIABLE = "CORSANYWHERE_COMPILE"
 COMPILER = "mypy>=2.4.1"
