@@ -232,6 +232,7 @@ class OutboundProxyError(GatewayError):
 class Unavailable(ProxyError):
     status, reason, error = 503, "Service Unavailable", "connection_limit_reached"
     sentence = "The proxy has reached its limit of connections."
+    fields = (("retry-after", "5"),)  # seconds: about as long as a request takes
 
 
 class GatewayTimeout(ProxyError):

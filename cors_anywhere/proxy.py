@@ -33,6 +33,7 @@ from cors_anywhere.relay import Relay
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.policy import Choices, Policy
+from cors_anywhere.sharing import SharedRelay
 from cors_anywhere.sides import Meter
 
 LOG = logging.getLogger("cors_anywhere")
@@ -42,7 +43,8 @@ class Proxy:
     """One proxy, ready to serve whatever front hands it requests.
 
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
-    wait for their next request. Raises SettingsError or OSError (a CA file).
+    wait for their next request; `client_share` the requests at a time of a client that a trusted
+    proxy names, unless the settings say. Raises SettingsError or OSError (a CA file).
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Proxy:
         on_outcome: OnOutcome | None = None,
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
+        client_share: int | None = None,
     ) -> None:
         self.settings = settings
         self.own = OwnAddresses()
@@ -84,7 +87,7 @@ class Proxy:
             choose_proxy=None if choose_proxy is None else choose_proxy_of(choose_proxy),
             max_idle=max_idle,
         )
-        self.relay = Relay(
+        relay = Relay(
             self.policy,
             self.egress,
             meter,
@@ -96,6 +99,10 @@ class Proxy:
             max_body_bytes=settings.max_body_bytes,
             max_response_bytes=settings.max_response_bytes,
         )
+        share = settings.max_connections_per_client or client_share
+        self.relay: Relay | SharedRelay = relay
+        if self.trusted and share:
+            self.relay = SharedRelay(relay, share)
 
     async def close(self) -> None:
         """Ends idle connections to targets."""

@@ -84,6 +84,12 @@ class Relay:
         self._report(record)
         return answer
 
+    def decline(self, client: Client, error: ProxyError) -> None:
+        """Answers a request with a failure, and nothing is asked about it."""
+        record = Record(client.head, monotonic())
+        self._fail(client, error, record)
+        self._report(record)
+
     def _answer(self, client: Client, answer: Answer, record: Record) -> None:
         record.status = answer.status
         record.sent = len(answer.body)

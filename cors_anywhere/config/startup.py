@@ -15,8 +15,8 @@ from cors_anywhere.config.given import Given
 from cors_anywhere.config.settings import Settings
 
 
-class Server(Protocol):
-    """What serves; the module `cors_anywhere.process.serving` is one."""
+class Serving(Protocol):
+    """What takes ports and serves; the module `cors_anywhere.process.running` is one."""
 
     def bind(self, settings: Settings) -> list[socket.socket]:
         """Take the port without listening yet. Raises OSError."""
@@ -33,7 +33,7 @@ class Server(Protocol):
         ...
 
 
-def take_port(given: Given, settings: Settings | None, server: Server) -> list[socket.socket]:
+def take_port(given: Given, settings: Settings | None, server: Serving) -> list[socket.socket]:
     """Take the port, also when other settings are wrong: a port in use is reported with them."""
     listening = settings or _listening_only(given)
     if listening is None:

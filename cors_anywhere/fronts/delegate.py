@@ -31,7 +31,8 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
     """The proxy: serve it with `tornado.httpserver.HTTPServer`, or mount `CorsProxyHandler`.
 
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
-    wait for their next request. Raises SettingsError or OSError (a CA file).
+    wait for their next request; `client_share` the requests at a time of a client that a trusted
+    proxy names, unless the settings say. Raises SettingsError or OSError (a CA file).
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         on_outcome: OnOutcome | None = None,
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
+        client_share: int | None = None,
     ) -> None:
         self.proxy = Proxy(
             settings or Settings(),
@@ -53,6 +55,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             on_outcome=on_outcome,
             resolver=resolver,
             max_idle=max_idle,
+            client_share=client_share,
         )
         self.settings = self.proxy.settings
         self.own = self.proxy.own

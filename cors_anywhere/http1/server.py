@@ -111,6 +111,7 @@ class ServerConnection(asyncio.Protocol):
         self._continue_due = False
         self._tunnelling = False
         self._waiting_since = 0.0  # when the client last did something, or could
+        self._moved_at = 0.0  # when an octet last moved, or a request began
         self._unsent = 0  # octets, when a stall was last looked at
         self._closing = False  # no further request is read
         self._on_drain: Callable[[], None] | None = None
@@ -131,12 +132,13 @@ class ServerConnection(asyncio.Protocol):
         self.context = Context(
             peer[0] if peer else "", "https" if secure else "http", here[1] if here else 0
         )
-        self._waiting_since = self._loop.time()
+        self._waiting_since = self._moved_at = self._loop.time()
         self._deadline.set(self._limits.idle_timeout)
         self._registry.add(self)
 
     def data_received(self, data: bytes) -> None:
         if not self._lingering:
+            self._moved_at = self._loop.time()
             if not self._head_late:
                 self._note_progress(len(data))
             self._buffer = self._buffer + data if self._buffer else data
@@ -150,7 +152,7 @@ class ServerConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.output.resume()
-        self._waiting_since = self._loop.time()
+        self._waiting_since = self._moved_at = self._loop.time()
         self._set_deadline()
 
     def eof_received(self) -> bool:
@@ -330,6 +332,7 @@ class ServerConnection(asyncio.Protocol):
         framing += self._connection_field(head, ends_with_connection)
         octets = serialise(f"HTTP/1.1 {status} {reason}", [*fields, *framing])
         self._reply_begun = True
+        self._moved_at = self._loop.time()
         return self.output.write(octets)
 
     def _connection_field(self, head: ClientHead, ends: bool) -> list[tuple[str, str]]:
@@ -372,6 +375,7 @@ class ServerConnection(asyncio.Protocol):
     def write(self, chunk: bytes) -> asyncio.Future[None]:
         if self._reply_done or self.closed or not chunk:
             return self.output.wait()
+        self._moved_at = self._loop.time()
         if self._chunked:
             return self.output.write(b"%x\r\n" % len(chunk), chunk, b"\r\n")
         return self.output.write(chunk)
@@ -521,6 +525,10 @@ class ServerConnection(asyncio.Protocol):
         due = self._head is None or self._lingering or self.output.paused
         idle = self._body.done or self._blocked or self._tunnelling or self._continue_due
         return self._loop.time() - self._waiting_since if due or not idle else 0.0
+
+    def stalled_for(self) -> float:
+        """Seconds since the last octet moved either way, or the last request began."""
+        return self._loop.time() - self._moved_at
 
     def _note_progress(self, octets: int) -> None:
         """A body that comes in drops gains its client only as much time as its octets are worth."""

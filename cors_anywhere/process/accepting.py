@@ -1,7 +1,8 @@
 """Taking connections in, and keeping their number below what the process can hold.
 
-Owns: the listening sockets, the cap, and which connection gives way when the cap is reached. Must
-not know: what travels on a connection.
+Owns: the listening sockets, and what becomes of whoever asks to come in: a place, a wait for one,
+or a refusal. Must not know: who is entitled to a place (shares.py), or what travels on a
+connection.
 """
 
 from __future__ import annotations
@@ -9,78 +10,74 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import resource
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from heapq import nlargest
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
 
-from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.http1.server import ServerConnection
+from cors_anywhere.messages import Answer
+from cors_anywhere.process.places import ClientPlace, Make
+from cors_anywhere.process.refusing import Refusals
+from cors_anywhere.process.shares import Shares, Verdict
 
 LOG = logging.getLogger("cors_anywhere")
 
 BACKLOG = 1024
-HANDSHAKE_SECONDS = 10.0
-ACCEPTS_PER_TURN = 32
+ACCEPTS_PER_TURN = 16
 """Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those
-that give way hold their descriptors to its end: RESERVED_DESCRIPTORS covers them."""
+that give way hold their descriptors to its end."""
 
-PATIENCE = 0.25
-"""Seconds for which a client may keep the proxy waiting although others want its place."""
+WAITING = 8
+"""Newcomers that wait inside for a place. The kernel's queue is no place to wait: whoever comes
+behind one who is not entitled could be."""
 
-VICTIMS = 8
-"""Connections dropped at a time: looking for them costs more than dropping them."""
-
+WAITING_SECONDS = 2.0
 RETRY_SECONDS = 0.1
 COMPLAINT_SECONDS = 10.0
-"""At most one line of log in this time about a system that has no descriptors left."""
-
-RESERVED_DESCRIPTORS = 64
-"""For standard streams, listeners, the event loop, look-ups, log files and certificates."""
+"""At most one line of log in this time about descriptors, and one about refusals."""
 
 
-def connection_limit() -> int:
-    """The cap that the limit on file descriptors allows.
+class House(NamedTuple):
+    """How newcomers are received."""
 
-    Two fifths for clients, two for their targets, one for idle connections to targets.
-    """
-    return max(8, _fifth_of_descriptors() * 2)
+    make: Make
+    client_of: Callable[[str], str | None]
+    """From a peer's address to the client that it counts as; None is a front server."""
+    shares: Shares[ClientPlace]
+    full: Answer  # to those for whom there is no place
+    beyond_share: Answer
+    tls: ssl.SSLContext | None
 
 
-def idle_limit() -> int:
-    """How many idle connections to targets the limit on file descriptors allows."""
-    return max(1, min(TOTAL, _fifth_of_descriptors()))
+class Newcomer(NamedTuple):
+    """An accepted socket that has no place yet."""
 
-
-def _fifth_of_descriptors() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return (min(soft, 1 << 20) - RESERVED_DESCRIPTORS) // 5
+    sock: socket.socket
+    client: str | None
+    until: float
 
 
 class Acceptor:
-    """Accepts while there is room, and makes room at the cost of those who keep us waiting.
+    """Accepts whoever comes, and gives each a place, a wait or a refusal, as the shares rule.
 
-    A slow client costs nothing while places are free. When they are not, the one that has kept the
-    proxy waiting longest is dropped for the next: so slow clients, however many, cannot shut out
-    the others (nginx recycles idle connections alike).
+    A slow client costs nothing while places are free. When they are not, the clients that hold the
+    most and those who keep the proxy waiting give way: so a crowd, whatever it does and however
+    large, cannot shut out the others (nginx recycles idle connections alike).
     """
 
-    def __init__(
-        self,
-        make: Callable[[], ServerConnection],
-        connections: set[ServerConnection],
-        limit: int,
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        self._make = make
+    def __init__(self, house: House, connections: set[ServerConnection]) -> None:
+        self._house = house
+        self._shares = house.shares
         self._connections = connections
-        self._limit = limit
-        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._listening: list[socket.socket] = []
-        self._handshakes: dict[asyncio.Task[None], float] = {}  # and since when
-        self._complained = -COMPLAINT_SECONDS
+        self._waiting: deque[Newcomer] = deque()
+        self._refusals = Refusals()
+        self._refused = 0
+        self._complained = self._told = -COMPLAINT_SECONDS
+        self._pausing: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._closed = False
         self._empty = asyncio.Event()
@@ -95,8 +92,8 @@ class Acceptor:
     def close(self) -> None:
         """Stops listening, after taking in those whose connection the kernel made already."""
         self._closed = True
-        if self._retry is not None:
-            self._retry.cancel()
+        if self._pausing is not None:
+            self._pausing.cancel()
         for sock in self._listening:
             self._loop.remove_reader(sock)
             self._accept(sock)
@@ -104,36 +101,50 @@ class Acceptor:
         self._listening.clear()
         self._look_whether_empty()
 
+    def abort(self) -> None:
+        """Drops all who have no connection yet."""
+        self.close()
+        if self._retry is not None:
+            self._retry.cancel()
+        while self._waiting:
+            self._waiting.popleft().sock.close()
+        self._refusals.close()
+        self._look_whether_empty()
+
     async def wait_empty(self) -> None:
         """Returns when no connection is left."""
         await self._empty.wait()
 
-    # --- the connections tell of themselves ------------------------------------------------------
+    # --- the places tell of themselves ------------------------------------------------------------
 
-    def add(self, connection: ServerConnection) -> None:
+    def opened(self, connection: ServerConnection, /) -> None:
         """A connection is open."""
         self._connections.add(connection)
         if self._closed:
             connection.drain()
 
-    def discard(self, connection: ServerConnection) -> None:
-        """A connection has ended."""
-        self._connections.discard(connection)
+    def freed(self, place: ClientPlace, /) -> None:
+        """A place is not needed any more."""
+        self._vacate(place)
+        if self._waiting:
+            self._look_again()
         self._look_whether_empty()
 
+    def _vacate(self, place: ClientPlace) -> None:
+        self._shares.give_back(place.client, place)
+        if place.connection is not None:
+            self._connections.discard(place.connection)
+
     def _look_whether_empty(self) -> None:
-        if self._closed and not self._connections and not self._handshakes:
+        if self._closed and not len(self._shares) and not self._waiting:
             self._empty.set()
 
     # --- accepting --------------------------------------------------------------------------------
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(BACKLOG if self._closed else ACCEPTS_PER_TURN):
-            if not self._has_room():
-                self._pause()
-                return
             try:
-                sock, _ = listening.accept()
+                sock, peer = listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -142,53 +153,67 @@ class Acceptor:
                     self._pause()
                     return
                 continue  # that connection was gone before it was taken (accept(2))
-            self._begin(sock)
+            sock.setblocking(False)
+            until = self._loop.time() + WAITING_SECONDS
+            self._receive(Newcomer(sock, self._house.client_of(peer[0]), until))
 
-    def _begin(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        task = self._loop.create_task(self._handshake(sock))
-        self._handshakes[task] = self._loop.time()
-        task.add_done_callback(self._handshake_done)
+    def _receive(self, newcomer: Newcomer) -> None:
+        verdict = self._seat(newcomer)
+        if verdict is Verdict.REFUSE:
+            self._refuse(newcomer, self._house.beyond_share)
+        elif verdict is Verdict.WAIT and len(self._waiting) < WAITING:
+            self._waiting.append(newcomer)
+            self._retry_soon()
+        elif verdict is Verdict.WAIT:
+            self._refuse(newcomer, self._house.full)
 
-    async def _handshake(self, sock: socket.socket) -> None:
-        seconds = HANDSHAKE_SECONDS if self._tls else None
-        try:
-            await self._loop.connect_accepted_socket(
-                self._make, sock, ssl=self._tls, ssl_handshake_timeout=seconds
-            )
-        except OSError:  # of TLS, or the client has gone: nobody is there to be told
-            sock.close()
+    def _seat(self, newcomer: Newcomer) -> Verdict:
+        """Gives the newcomer its place if it is to have one."""
+        verdict, give_way = self._shares.rule(newcomer.client, self._loop.time())
+        for place in give_way:
+            self._vacate(place)
+            place.give_way()
+        if verdict is Verdict.SEAT:
+            place = ClientPlace(newcomer.client, self)
+            self._shares.take(newcomer.client, place)
+            place.begin(newcomer.sock, self._house.make, self._house.tls)
+        return verdict
 
-    def _handshake_done(self, task: asyncio.Task[None]) -> None:
-        self._handshakes.pop(task, None)
-        self._look_whether_empty()
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            LOG.error("A connection could not be taken in", exc_info=failure)
-
-    def _has_room(self) -> bool:
-        if len(self._connections) + len(self._handshakes) < self._limit:
-            return True
-        self._make_room()
-        return len(self._connections) + len(self._handshakes) < self._limit
-
-    def _make_room(self) -> None:
-        for seconds, _, connection in nlargest(VICTIMS, self._kept_waiting()):
-            if seconds < PATIENCE:
-                return
-            if isinstance(connection, ServerConnection):
-                connection.give_way()
-                self._connections.discard(connection)
-            else:
-                connection.cancel()
-                self._handshakes.pop(connection)
-
-    def _kept_waiting(self) -> Iterator[tuple[float, int, ServerConnection | asyncio.Task[None]]]:
-        """Everybody who could give way, after how many seconds of waiting."""
+    def _look_again(self) -> None:
+        """Whether there is a place by now for those who wait."""
         now = self._loop.time()
-        for connection in self._connections:
-            yield connection.kept_waiting(), id(connection), connection
-        for task, since in self._handshakes.items():
-            yield now - since, id(task), task
+        for newcomer in list(self._waiting):
+            verdict = self._seat(newcomer)
+            if verdict is Verdict.WAIT and now < newcomer.until:
+                continue
+            self._waiting.remove(newcomer)
+            if verdict is not Verdict.SEAT:
+                self._refuse(newcomer, self._house.full)
+        self._look_whether_empty()
+
+    def _retry_soon(self) -> None:
+        if self._retry is None:
+            self._retry = self._loop.call_later(RETRY_SECONDS, self._retry_now)
+
+    def _retry_now(self) -> None:
+        self._retry = None
+        self._look_again()
+        if self._waiting:
+            self._retry_soon()
+
+    # --- those who get no place -------------------------------------------------------------------
+
+    def _refuse(self, newcomer: Newcomer, answer: Answer) -> None:
+        self._refused += 1
+        now = self._loop.time()
+        if now >= self._told + COMPLAINT_SECONDS:
+            self._told = now
+            whom = newcomer.client or "a front server"
+            LOG.warning("No place for %s; %d were refused so far", whom, self._refused)
+        if self._house.tls is None:
+            self._refusals.refuse(newcomer.sock, answer)
+        else:
+            newcomer.sock.close()  # a handshake would cost more than the refusal is worth
 
     def _complain(self, error: OSError) -> None:
         now = self._loop.time()
@@ -198,12 +223,12 @@ class Acceptor:
 
     def _pause(self) -> None:
         """Leaves the others in the kernel's queue for a moment."""
-        if self._retry is None and not self._closed:
+        if self._pausing is None and not self._closed:
             for sock in self._listening:
                 self._loop.remove_reader(sock)
-            self._retry = self._loop.call_later(RETRY_SECONDS, self._resume)
+            self._pausing = self._loop.call_later(RETRY_SECONDS, self._resume)
 
     def _resume(self) -> None:
-        self._retry = None
+        self._pausing = None
         for sock in self._listening:
             self._loop.add_reader(sock, self._accept, sock)

@@ -18,7 +18,7 @@ from cors_anywhere.config.environment import unknown_variables
 from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.config.startup import Server, take_port
+from cors_anywhere.config.startup import Serving, take_port
 from cors_anywhere.process.arguments import command
 
 USAGE_ERROR: Final = 2
@@ -28,7 +28,7 @@ INTERRUPTED: Final = 130  # as a shell reports a process that SIGINT ended
 def main(
     args: Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
-    server: Server | None = None,
+    server: Serving | None = None,
 ) -> int:
     """Run the command and return its exit status: 0, or 2 when the configuration is wrong.
 
@@ -51,7 +51,7 @@ def main(
     return status
 
 
-def serve(given: Given, environment: Mapping[str, str], server: Server, *, check: bool) -> int:
+def serve(given: Given, environment: Mapping[str, str], server: Serving, *, check: bool) -> int:
     """Serve with what was given, or say everything that is wrong with it. `check` stops there."""
     settings = Settings.from_given(given)
     sockets = take_port(given, settings, server)
@@ -93,7 +93,7 @@ def _report(mistakes: Sequence[Problem]) -> None:
         click.echo(f"  {where}: {text}", err=True)
 
 
-def _real_server() -> Server:
-    from cors_anywhere.process import serving  # noqa: PLC0415 - --help and --version need none of it
+def _real_server() -> Serving:
+    from cors_anywhere.process import running  # noqa: PLC0415 - --help and --version need none of it
 
-    return serving
+    return running

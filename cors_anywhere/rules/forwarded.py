@@ -51,6 +51,10 @@ class TrustedProxies:
     def __bool__(self) -> bool:
         return self._any
 
+    def includes(self, peer: str) -> bool:
+        """Whether the address that connected is a front server's."""
+        return self._any and self._is_trusted(_plain(peer))
+
     def believe(self, peer: str, scheme: str, fields: Fields) -> Client:
         """The client's address and scheme: the rightmost hop that is not itself trusted.
 

@@ -1,69 +1,41 @@
-"""When more clients come than there are places, those who keep the proxy waiting give way."""
+"""Whoever comes, and whatever a crowd does, there is a place for others."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import queue
-import resource
 import selectors
-import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from cors_anywhere.process.accepting import PATIENCE, RETRY_SECONDS, connection_limit, idle_limit
+from cors_anywhere.process.accepting import RETRY_SECONDS
+from cors_anywhere.process.shares import PATIENCE
 from tests.support import PATIENCE as HANG
+from tests.support.crowd import (
+    ATTACKS,
+    DRIP_SECONDS,
+    NEWCOMER,
+    Attack,
+    Crowd,
+    client_at,
+    crowd,
+    replies,
+)
 from tests.support.process import Command, command
-from tests.support.target import Do, Pause, Pour, Script, Target, Until, target
+from tests.support.target import Do, Pause, Script, Target, target
 from tests.support.tls import Tls
 from tests.support.wire import Client, Listening, Proxy, client, proxied, until
 
 DESCRIPTORS = 256
 CAP = 76  # two fifths of what is left of them
 HELLO: Script = (Do.REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") * 999
-LARGE: Script = (
-    Do.REQUEST,
-    b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
-    Pour(lambda: (bytes(99999) for _ in range(1000))),
-)
-
-
-# --- the cap -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("descriptors", "clients", "idle"),
-    [
-        (64, 8, 1),
-        (256, 76, 38),
-        (1024, 384, 192),
-        (65536, 26188, 512),
-        (resource.RLIM_INFINITY, 419404, 512),
-    ],
-)
-def test_the_limit_on_descriptors_is_shared_out(
-    descriptors: int, clients: int, idle: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    infinite = descriptors == resource.RLIM_INFINITY
-    soft = 2**63 - 1 if infinite else descriptors
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
-    assert (connection_limit(), idle_limit()) == (clients, idle)
-
-
-@pytest.mark.parametrize(("option", "cap"), [((), CAP), (("--max-connections", "9"), 9)])
-def test_the_cap_is_logged_at_start(option: tuple[str, ...], cap: int) -> None:
-    with limited(*option) as (_, log):
-        assert f"At most {cap} client connections" in log()
-
-
-def test_no_option_raises_the_cap_above_what_the_descriptors_allow() -> None:
-    with limited("--max-connections", "9999") as (_, log):
-        assert f"At most {CAP} client connections" in log()
+SILENT: Script = (Do.REQUEST, Do.WAIT)
 
 
 @contextmanager
@@ -76,130 +48,76 @@ def limited(*options: str) -> Iterator[tuple[Command, Callable[[], str]]]:
         yield running, lambda: os.pread(file.fileno(), 2**20, 0).decode()
 
 
-# --- twice as many as there are places ------------------------------------------------------------
-
-PART_OF_HEAD = b"GET / HTTP/1.1\r\nHost: proxy.test\r\n"
-PART_OF_BODY = b"POST /%b HTTP/1.1\r\nHost: proxy.test\r\nContent-Length: 99999\r\n\r\nx"
-WHOLE = b"GET /%b HTTP/1.1\r\nHost: proxy.test\r\n\r\n"
-SLOW = {"idle": b"", "head": PART_OF_HEAD, "body": PART_OF_BODY, "reading": WHOLE}
-
-
-class Slow(asyncio.Protocol):
-    """A client that sends what it is given, reads nothing, and comes back when it is dropped."""
-
-    def __init__(self, crowd: Crowd) -> None:
-        self._crowd = crowd
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._crowd.transports.add(transport)
-        transport.write(self._crowd.octets)
-
-    def data_received(self, data: bytes) -> None:
-        self._transport.pause_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.transports.discard(self._transport)
-        self._crowd.come()
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [
+        ((), (CAP, CAP // 4)),
+        (("--max-connections", "9"), (9, 8)),
+        (("--max-connections", "9999"), (CAP, CAP // 4)),
+        (("--max-connections-per-client", "3"), (CAP, 3)),
+    ],
+)
+def test_the_limits_are_logged_at_start(options: tuple[str, ...], limits: tuple[int, int]) -> None:
+    with limited(*options) as (_, log):
+        assert "At most {} client connections at a time, {} of one client".format(*limits) in log()
 
 
-class Crowd:
-    """A number of slow clients, until it leaves. `came` counts their connections."""
+# --- a crowd with twice as many connections as there are places -------------------------------
 
-    def __init__(self, proxy: Listening, octets: bytes) -> None:
-        self.octets = octets
-        self.transports: set[asyncio.Transport] = set()
-        self._port = proxy.port
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._left = False
-        self.came = 0
-
-    def come(self) -> None:
-        """One more."""
-        if not self._left:
-            task = asyncio.ensure_future(self._connect())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _connect(self) -> None:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(sock, ("127.0.0.1", self._port))
-        await loop.create_connection(lambda: Slow(self), sock=sock)
-        self.came += 1
-
-    async def leave(self) -> None:
-        """All of them, at once."""
-        self._left = True
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for transport in self.transports:
-            transport.abort()
+ALL_OF_THEM = ("--max-connections-per-client", "999")
+CROWDS = {1: ALL_OF_THEM, 8: ()}
+"""From one address it holds all places only where the operator lets it."""
 
 
 NEWCOMERS = 5
-WAKES_EACH = 8
-"""To take a connection in, to read from it, to ask its target, to drop both."""
-
-
-class Observed(NamedTuple):
-    """What a crowd did to the proxy while others came."""
-
-    came: int  # connections of the crowd's
-    seconds: float
-    lines: int  # of log
-    most: int  # descriptors that were open
-
-
-async def serve_one(proxy: Listening, server: Target) -> None:
-    """A request on a new connection. One that is not served fails the test."""
-    async with client(proxy) as connection:
-        await connection.ask(server.url)
-        assert (await connection.reply()).body == b"hello"
 
 
 @asynccontextmanager
-async def crowded(proxy: Listening, kind: str) -> AsyncIterator[tuple[Crowd, Target]]:
-    """A crowd that holds every place, and a target for the others, the first of whom was served."""
-    script = LARGE if kind == "reading" else (Do.REQUEST, Do.WAIT)
-    async with target(script) as slow, target(HELLO) as hello:
-        octets = SLOW[kind]
-        crowd = Crowd(proxy, octets % slow.url.encode() if b"%b" in octets else octets)
-        for _ in range(2 * CAP):
-            crowd.come()
-        try:
-            assert await until(lambda: crowd.came >= 2 * CAP)
-            await serve_one(proxy, hello)
-            yield crowd, hello
-        finally:
-            await crowd.leave()
+async def holding(
+    proxy: Listening, attack: Attack, addresses: int = 1
+) -> AsyncIterator[tuple[Crowd, Target]]:
+    """A crowd that holds all places, and a target for the others."""
+    async with (
+        target(attack.target) as its_own,
+        target(HELLO) as hello,
+        crowd(proxy, attack, 2 * CAP, url=its_own.url, addresses=addresses) as crowding,
+    ):
+        assert await until(lambda: crowding.came >= 2 * CAP)
+        yield crowding, hello
 
 
-async def observed(proxy: Command, log: Callable[[], str], kind: str) -> Observed:
-    loop = asyncio.get_running_loop()
-    async with crowded(proxy, kind) as (crowd, hello):
-        came, began, most = crowd.came, loop.time(), 0
-        for _ in range(NEWCOMERS):
-            await serve_one(proxy, hello)
-            most = max(most, proxy.descriptors())
-        seen = Observed(crowd.came - came, loop.time() - began, log().count("\n"), most)
-        await crowd.leave()
-        await serve_one(proxy, hello)
-    return seen
+async def served(proxy: Listening, hello: Target, tls: Tls | None = None) -> bool:
+    """Whether a request from elsewhere is answered, on a new connection."""
+    async with client_at(NEWCOMER, proxy, tls.trust if tls else None) as newcomer:
+        await newcomer.ask(hello.url)
+        return (await newcomer.reply()).body == b"hello"
 
 
-@pytest.mark.parametrize("kind", SLOW)
-def test_a_crowd_of_slow_clients_shuts_nobody_out(kind: str) -> None:
-    with limited() as (proxy, log):
-        before = log().count("\n")
-        seen = asyncio.run(observed(proxy, log, kind))
-    print(f"{kind}: {seen}")
-    # Nobody is dropped before the proxy's patience ends, so places change hands no faster.
-    assert seen.came <= 2 * CAP * (seen.seconds / PATIENCE + 1)
-    assert seen.lines - before <= 1
-    assert seen.most <= DESCRIPTORS * 7 // 8
+async def newcomers_served(proxy: Command, attack: Attack, addresses: int, tls: Tls | None) -> int:
+    """How many of them are served while the crowd holds on."""
+    async with holding(proxy, attack, addresses) as (_, hello):
+        assert await until(lambda: proxy.descriptors() >= CAP)
+        count = sum([await served(proxy, hello, tls) for _ in range(NEWCOMERS)])
+        assert proxy.descriptors() >= CAP
+        return count
+
+
+@pytest.mark.parametrize("addresses", CROWDS)
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_a_crowd_that_holds_all_places_shuts_nobody_out(
+    kind: str, addresses: int, tls: Tls
+) -> None:
+    attack = ATTACKS[kind]
+    serving_tls = ("--tls-cert", tls.cert, "--tls-key", tls.key) if attack.tls else ()
+    with limited(*CROWDS[addresses], *serving_tls) as (proxy, log):
+        trust = tls if attack.tls else None
+        assert asyncio.run(newcomers_served(proxy, attack, addresses, trust)) == NEWCOMERS
+        assert "Cannot accept" not in log()
+        assert log().count("\n") <= 3  # the limits, and who was refused
+
+
+WAKES_EACH = 8
+"""To take a connection in, to read from it, to ask its target, to drop both."""
 
 
 class Counting(selectors.DefaultSelector):
@@ -221,7 +139,7 @@ def watched() -> Iterator[tuple[Proxy, Counting]]:
     started = queue.SimpleQueue()
 
     async def main() -> None:
-        async with proxied(max_connections=CAP) as proxy:
+        async with proxied(max_connections=CAP, max_connections_per_client=999) as proxy:
             stop = asyncio.Event()
             started.put((proxy, asyncio.get_running_loop(), stop))
             await stop.wait()
@@ -240,69 +158,217 @@ def watched() -> Iterator[tuple[Proxy, Counting]]:
         thread.join(HANG)
 
 
-@pytest.mark.parametrize("kind", SLOW)
+@pytest.mark.parametrize("kind", [kind for kind, attack in ATTACKS.items() if not attack.tls])
 def test_a_crowd_wakes_the_proxy_for_what_it_does_and_for_nothing_else(kind: str) -> None:
     async def woken(proxy: Proxy, counting: Counting) -> tuple[int, int, float]:
         loop = asyncio.get_running_loop()
         before, began = counting.woken, loop.time()
-        async with crowded(proxy, kind) as (crowd, hello):
+        async with holding(proxy, ATTACKS[kind]) as (crowding, hello):
             for _ in range(NEWCOMERS):
-                await serve_one(proxy, hello)
-            return counting.woken - before, crowd.came + 1 + NEWCOMERS, loop.time() - began
+                assert await served(proxy, hello)
+            return counting.woken - before, crowding.came + NEWCOMERS, loop.time() - began
 
     with watched() as (proxy, counting):
         wakes, came, seconds = asyncio.run(woken(proxy, counting))
+    drips = CAP * seconds / DRIP_SECONDS if ATTACKS[kind].drip else 0
     print(f"{kind}: {wakes} wake-ups for {came} connections in {seconds:.1f} s")
-    assert wakes <= WAKES_EACH * came + 2 * seconds / RETRY_SECONDS
+    assert wakes <= WAKES_EACH * came + 2 * seconds / RETRY_SECONDS + drips
 
 
-def test_slow_tls_handshakes_shut_nobody_out(tls: Tls) -> None:
-    async def crowded_by_handshakes(proxy: Command) -> bytes:
-        crowd = Crowd(proxy, b"\x16\x03\x01")
-        for _ in range(2 * CAP):
-            crowd.come()
-        assert await until(lambda: crowd.came >= 2 * CAP)
-        async with asyncio.timeout(HANG):
-            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port, ssl=tls.trust)
-            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            line = await reader.readline()
-        writer.transport.abort()
-        await crowd.leave()
-        return line
-
-    with limited("--tls-cert", tls.cert, "--tls-key", tls.key) as (proxy, _):
-        assert asyncio.run(crowded_by_handshakes(proxy)) == b"HTTP/1.1 200 OK\r\n"
+# --- one client's share ---------------------------------------------------------------------------
 
 
-# --- who gives way, and who never does ------------------------------------------------------------
-
-
-async def wait_for_answers(*clients: Client) -> list[bytes]:
-    return [(await connection.reply()).body for connection in clients]
-
-
-def test_a_request_that_is_being_served_never_gives_way_and_the_next_waits_its_turn() -> None:
-    async def busy() -> list[bytes]:
-        goes_on = asyncio.Event()
-        late: Script = (Do.REQUEST, Until(goes_on), *HELLO[1:2])
+def test_beyond_its_share_a_client_is_told_so_and_others_are_not() -> None:
+    async def share() -> None:
         async with (
-            proxied(max_connections=2) as proxy,
-            target(late) as slow,
+            proxied(max_connections_per_client=2) as proxy,
+            target(SILENT) as silent,
             target(HELLO) as hello,
             client(proxy) as one,
             client(proxy) as other,
         ):
             for connection in (one, other):
-                await connection.ask(slow.url)
-            async with client(proxy) as third:
+                await connection.ask(silent.url)
+            assert await until(lambda: len(silent.requests) == 2)
+            async with client(proxy) as third, client_at(NEWCOMER, proxy) as newcomer:
                 await third.ask(hello.url)
-                answers = asyncio.ensure_future(wait_for_answers(third, one, other))
-                await asyncio.sleep(2 * PATIENCE)
-                assert not hello.requests
-                goes_on.set()
-                return await answers
+                refused = await third.reply()
+                assert await third.closed() == "fin"
+                await newcomer.ask(hello.url)
+                assert (await newcomer.reply()).body == b"hello"
+            assert (refused.status, refused.error) == (503, "connection_limit_reached")
+            assert int(refused.fields["retry-after"]) > 0
+            assert refused.fields["access-control-allow-origin"] == "*"
+            assert "retry-after" in refused.fields["access-control-expose-headers"]
+            assert b"--max-connections-per-client" in refused.body
 
-    assert asyncio.run(busy()) == [b"hello"] * 3
+    asyncio.run(share())
+
+
+def test_a_refused_head_request_gets_no_body() -> None:
+    async def share() -> None:
+        async with (
+            proxied(max_connections_per_client=1) as proxy,
+            target(SILENT) as silent,
+            client(proxy) as one,
+        ):
+            await one.ask(silent.url)
+            assert await until(lambda: silent.requests)
+            async with client(proxy) as other:
+                await other.ask(silent.url, "HEAD")
+                assert (await other.reply("HEAD")).status == 503
+                assert await other.closed() == "fin"
+
+    asyncio.run(share())
+
+
+def test_a_place_that_is_given_back_is_free_again() -> None:
+    async def share() -> None:
+        async with proxied(max_connections_per_client=1) as proxy, target(HELLO) as hello:
+            for _ in range(3):
+                async with client(proxy) as connection:
+                    await connection.ask(hello.url)
+                    assert (await connection.reply()).body == b"hello"
+                assert await until(lambda: not proxy.server.connections)
+
+    asyncio.run(share())
+
+
+def test_a_clients_own_idle_connection_gives_way_before_it_is_refused() -> None:
+    async def share() -> tuple[str, bytes]:
+        async with (
+            proxied(max_connections_per_client=1) as proxy,
+            target(HELLO) as hello,
+            client(proxy) as idle,
+        ):
+            await idle.ask(hello.url)
+            await idle.reply()
+            (known,) = proxy.server.connections
+            assert await until(lambda: known.kept_waiting() >= PATIENCE)
+            async with client(proxy) as next_one:
+                await next_one.ask(hello.url)
+                return await idle.closed(), (await next_one.reply()).body
+
+    assert asyncio.run(share()) == ("fin", b"hello")
+
+
+def test_over_tls_who_is_refused_is_closed_before_the_handshake(tls: Tls) -> None:
+    async def share() -> None:
+        chosen = {"tls_cert": tls.cert, "tls_key": tls.key, "max_connections_per_client": 1}
+        async with (
+            proxied(**chosen) as proxy,
+            target(SILENT) as silent,
+            client_at("127.0.0.1", proxy, tls.trust) as one,
+        ):
+            await one.ask(silent.url)
+            assert await until(lambda: silent.requests)
+            async with client(proxy) as other:  # sends no hello: what comes is the proxy's alone
+                assert await other.closed() == "fin"
+
+    asyncio.run(share())
+
+
+def test_behind_a_trusted_proxy_the_share_is_of_the_client_that_it_names() -> None:
+    async def ask(connection: Client, url: str, named: str) -> None:
+        await connection.ask(url, fields=(f"X-Forwarded-For: {named}",))
+
+    async def share() -> None:
+        async with (
+            proxied(max_connections_per_client=2, trusted_proxies=("127.0.0.1",)) as proxy,
+            target(SILENT) as silent,
+            target(HELLO) as hello,
+            AsyncExitStack() as opened,
+        ):
+            connections = [await opened.enter_async_context(client(proxy)) for _ in range(5)]
+            for connection in connections[:2]:
+                await ask(connection, silent.url, "2001:db8::1")
+            assert await until(lambda: len(silent.requests) == 2)
+            await ask(connections[2], hello.url, "2001:db8::2")
+            refused = await connections[2].reply()
+            assert (refused.status, refused.fields["retry-after"]) == (503, "5")
+            await ask(connections[3], hello.url, "2001:db8:0:1::1")
+            await connections[4].ask(hello.url)  # the front server's own
+            assert await replies(connections[3:]) == [b"hello", b"hello"]
+            connections[0].leave()
+            assert await until(lambda: len(proxy.server.connections) == 4)
+            await ask(connections[2], hello.url, "2001:db8::2")
+            assert await replies(connections[2:3]) == [b"hello"]
+
+    asyncio.run(share())
+
+
+# --- at the cap -----------------------------------------------------------------------------------
+
+
+async def hold(proxy: Proxy, opened: AsyncExitStack, url: str, *addresses: str) -> list[Client]:
+    """Requests under way from these addresses, in this order."""
+    held = []
+    for address in addresses:
+        connection = await opened.enter_async_context(client_at(address, proxy))
+        await connection.ask(url)
+        held.append(connection)
+    return held
+
+
+def test_the_largest_client_gives_up_its_slowest_and_a_small_one_nothing() -> None:
+    async def cap() -> None:
+        async with (
+            proxied(max_connections=4) as proxy,
+            target(SILENT) as silent,
+            target(HELLO) as hello,
+            AsyncExitStack() as opened,
+        ):
+            small, *large = await hold(proxy, opened, silent.url, "127.0.0.2", *["127.0.0.3"] * 3)
+            assert await until(lambda: len(silent.requests) == 4)
+            async with client_at(NEWCOMER, proxy) as newcomer:
+                await newcomer.ask(hello.url)
+                assert (await newcomer.reply()).body == b"hello"
+            assert await large[0].closed() == "reset"
+            for other in (small, *large[1:]):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await other.reader.read(1)
+
+    asyncio.run(cap())
+
+
+def test_nobody_gives_way_to_who_would_hold_more_and_the_next_waits_its_turn() -> None:
+    async def cap() -> list[bytes]:
+        async with (
+            proxied(max_connections=2) as proxy,
+            target(SILENT) as silent,
+            target(HELLO) as hello,
+            AsyncExitStack() as opened,
+        ):
+            first, _ = await hold(proxy, opened, silent.url, "127.0.0.2", "127.0.0.3")
+            assert await until(lambda: len(silent.requests) == 2)
+            async with client_at("127.0.0.3", proxy) as third:
+                await third.ask(hello.url)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(2 * PATIENCE):
+                        await third.reader.read(1)
+                first.leave()
+                return await replies([third])
+
+    assert asyncio.run(cap()) == [b"hello"]
+
+
+def test_who_has_waited_too_long_for_a_place_is_told_that_there_is_none() -> None:
+    async def cap() -> None:
+        async with (
+            proxied(max_connections=1) as proxy,
+            target(SILENT) as silent,
+            AsyncExitStack() as opened,
+        ):
+            await hold(proxy, opened, silent.url, "127.0.0.2")
+            assert await until(lambda: silent.requests)
+            async with client_at(NEWCOMER, proxy) as newcomer:
+                await newcomer.ask(silent.url)
+                refused = await newcomer.reply()
+                assert (refused.status, refused.error) == (503, "connection_limit_reached")
+                assert len(silent.requests) == 1
+
+    asyncio.run(cap())
 
 
 UPLOAD = b"POST /%b HTTP/1.1\r\nHost: proxy.test\r\nContent-Length: 3000\r\n\r\n"

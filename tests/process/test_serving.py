@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.process.serving import bind, server_tls
+from cors_anywhere.process.sockets import bind, server_tls
 from tests.support.loopback import in_loop
 from tests.support.needs import needs
 from tests.support.process import command

@@ -15,7 +15,8 @@ from typing import Any
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.fronts.delegate import CorsProxy
 from cors_anywhere.http1.client import TargetConnection
-from cors_anywhere.process.serving import Server
+from cors_anywhere.process.places import ClientPlace
+from cors_anywhere.process.serving import ProxyServer
 
 READ_BYTES = 65536
 
@@ -166,7 +167,7 @@ class Sandbox:
     def __init__(self, loop: HandSetLoop, **settings: Any) -> None:
         self.loop = loop
         self.cors = CorsProxy(Settings(**settings), resolver=Everywhere())
-        self.server = Server(self.cors)
+        self.server = ProxyServer(self.cors)
         self.targets: list[Pipe] = []
         self.cors.proxy.egress._connector.opening = self._open
 
@@ -178,7 +179,7 @@ class Sandbox:
 
     def client(self) -> Pipe:
         """A client that has connected."""
-        return Pipe(self.server._connection(), self.loop)
+        return Pipe(self.server._connection(ClientPlace(None, self.server._acceptor)), self.loop)
 
     def held(self) -> tuple[int, int, int]:
         """Tasks besides the caller's, timers and client connections."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.fronts.delegate import CorsProxy
-from cors_anywhere.process.serving import Server
+from cors_anywhere.process.serving import ProxyServer
 from tests.support import PATIENCE
 
 
@@ -47,7 +47,7 @@ class Proxy(NamedTuple):
     """A running proxy."""
 
     port: int
-    server: Server
+    server: ProxyServer
     cors: CorsProxy
 
 
@@ -74,7 +74,7 @@ async def proxied(**settings: Any) -> AsyncIterator[Proxy]:
     resolver = settings.pop("resolver", None)
     chosen = {"allow_networks": ("127.0.0.0/8",), "require_headers": (), **settings}
     cors = CorsProxy(Settings(**chosen), resolver=resolver)
-    server = Server(cors)
+    server = ProxyServer(cors)
     listening = socket.create_server(("127.0.0.1", 0))
     server.listen([listening])
     try:

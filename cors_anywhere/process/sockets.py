@@ -1,0 +1,52 @@
+"""The listening sockets, and what TLS is spoken on them.
+
+Owns: which addresses and families are bound, and the TLS context. Must not know: who is accepted.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from cors_anywhere.config.settings import Settings
+
+
+def bind(settings: Settings) -> list[socket.socket]:
+    """Takes the port on every address of the hosts; raises OSError. Nothing listens yet.
+
+    `::` takes IPv4 connections too (RFC 3493 section 5.3), unless an IPv4 address is named beside
+    it, which then has them.
+    """
+    sockets: list[socket.socket] = []
+    port = settings.port
+    found = [
+        info
+        for host in settings.hosts
+        for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    ]
+    dual = not any(family == socket.AF_INET for family, *_ in found)
+    try:
+        for family, kind, proto, _, address in dict.fromkeys(found):
+            sock = socket.socket(family, kind, proto)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                alone = not (dual and address[0] == "::")
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
+            sock.bind((address[0], port, *address[2:]))
+            port = port or sock.getsockname()[1]  # the same one on every address
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def server_tls(settings: Settings) -> ssl.SSLContext | None:
+    """The context of an HTTPS listener, or None. Raises OSError or ssl.SSLError."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
