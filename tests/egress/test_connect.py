@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import ssl
+import sys
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cors_anywhere.egress import OwnAddresses
-from cors_anywhere.egress.connect import Connector
+from cors_anywhere.egress.connect import TRIED_ADDRESSES, Connector
 from cors_anywhere.egress.failures import os_failure
 from cors_anywhere.errors import (
     ConnectionRefused,
@@ -76,9 +77,9 @@ def connector(
     )
 
 
-def plan(url: str, exception_only: str = "") -> Plan:
+def plan(url: str, exception_only: str | None = None, *, private: bool = False) -> Plan:
     wanted = parse_path(f"/{url}")
-    return Plan(wanted, "GET", (), False, wanted, (), exception_only)
+    return Plan(wanted, "GET", (), False, wanted, (), exception_only, private=private)
 
 
 # --- the guard --------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ class Case(NamedTuple):
     verdict: str
     addresses: Sequence[str] = ()
     options: Mapping[str, Any] = {}
-    exception_only: str = ""
+    exception_only: str | None = None
 
 
 ALL = {"allow": ("0.0.0.0/0", "::/0")}
@@ -174,6 +175,86 @@ async def test_a_host_rule_is_lifted_by_an_allowed_network() -> None:
         made.abort()
 
 
+@in_loop
+async def test_a_target_that_the_operator_named_is_free_of_the_table() -> None:
+    async with target(OK) as server:
+        making = connector({"db.internal": ["127.0.0.1"]})
+        for host in ("127.0.0.1", "db.internal"):
+            url = f"http://{host}:{server.port}/"
+            made, _, _ = await making.connect(plan(url, private=True), None)
+            made.abort()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "options"),
+    [
+        ("denied", {"deny": LOOPBACK}),
+        ("own-address", {"own": OwnAddresses([("127.0.0.1", 9)])}),
+    ],
+)
+def test_a_target_that_the_operator_named_is_not_free_of_all_rules(
+    verdict: str, options: dict[str, Any]
+) -> None:
+    @in_loop
+    async def run() -> None:
+        making = connector({"a.test": ["127.0.0.1"]}, **options)
+        for url in ("http://a.test:9/", "http://127.0.0.1:9/"):
+            with pytest.raises(ProhibitedTarget) as failure:
+                await making.connect(plan(url, private=True), None)
+            assert failure.value.rule == verdict
+
+    run()
+
+
+# --- how many sockets it costs --------------------------------------------------------------------
+
+
+_CONNECTED: list[Any] = []
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect":
+        _CONNECTED.append(arguments[1])
+
+
+@pytest.fixture
+def dialled() -> list[Any]:
+    """The addresses that this process connects to, in order."""
+    if not hasattr(sys, "_dialled_is_noted"):
+        sys.addaudithook(_note)  # for good: there is no way to take one back
+        sys._dialled_is_noted = True  # type: ignore[attr-defined]
+    _CONNECTED.clear()
+    return _CONNECTED
+
+
+def test_a_name_with_many_dead_addresses_costs_four_sockets(dialled: list[Any]) -> None:
+    @in_loop
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        dead = [f"127.0.0.{number}" for number in range(1, 121)]
+        making = connector({"dead.test": dead}, allow=LOOPBACK)
+        assert type(await failure_of(making, f"http://dead.test:{port}/")) is ConnectionRefused
+        assert len(dialled) == TRIED_ADDRESSES == 4
+
+    run()
+
+
+def test_both_families_are_tried_of_a_name_with_many_addresses(dialled: list[Any]) -> None:
+    @in_loop
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        many = [*(f"127.0.0.{number}" for number in range(1, 20)), "::1", "::ffff:127.0.0.1"]
+        making = connector({"dead.test": many}, allow=("127.0.0.0/8", "::1/128", "::ffff:0:0/96"))
+        await failure_of(making, f"http://dead.test:{port}/")
+        assert sorted({address[0] for address in dialled}) == [
+            *("127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1")
+        ]
+
+    run()
+
+
 # --- failures ---------------------------------------------------------------------------------
 
 
@@ -250,6 +331,66 @@ async def test_a_target_that_hangs_up_during_the_handshake_is_named() -> None:
         assert type(await failure_of(connector(allow=LOOPBACK), url)) is ConnectionTerminated
 
 
+# --- what is said of them -------------------------------------------------------------------------
+
+
+@in_loop
+async def test_a_failure_names_the_target() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    making = connector({"a.test": ["127.0.0.1"], "slow.test": ()}, allow=LOOPBACK, timeout=0.05)
+    told = {
+        f"http://a.test:{port}/": f"The target a.test:{port} refused the connection.",
+        "http://b.test/": "The target b.test's name could not be resolved.",
+        "http://slow.test/": "The target slow.test's name was not resolved in time.",
+    }
+    for url, sentence in told.items():
+        assert (await failure_of(making, url)).detail == sentence
+
+
+@in_loop
+async def test_failures_of_several_kinds_are_called_by_the_most_telling() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    names = {"a.test": ["255.255.255.255", "127.0.0.1"], "b.test": ["127.0.0.1", "255.255.255.255"]}
+    making = connector(names, allow=("127.0.0.0/8", "255.255.255.255/32"))
+    for name in names:
+        assert type(await failure_of(making, f"http://{name}:{port}/")) is ConnectionRefused
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said", "hint"),
+    [
+        (["::1", "127.0.0.1"], "(loopback)", "--dev or --allow-private localhost:{port}"),
+        (["127.0.0.1", "10.0.0.1"], "(private)", "--allow-private localhost:{port}"),
+    ],
+)
+@in_loop
+async def test_a_failure_says_what_kind_of_address_was_not_tried(
+    addresses: list[str], said: str, hint: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    making = connector({"localhost": addresses}, allow=LOOPBACK)
+    failure = await failure_of(making, f"http://localhost:{port}/")
+    assert type(failure) is ConnectionRefused
+    assert failure.detail.startswith(f"The target localhost:{port} refused the connection.")
+    assert said in failure.detail
+    assert hint.format(port=port) in failure.hint
+    for address in addresses:
+        assert address not in failure.detail + failure.hint
+
+
+@in_loop
+async def test_https_to_a_port_that_speaks_plain_http_is_told_as_such() -> None:
+    async with target((b"HTTP/1.1 400 Bad Request\r\n\r\n", Do.WAIT)) as server:
+        url = server.url.replace("http", "https")
+        failure = await failure_of(connector(allow=LOOPBACK), url)
+    assert "speaks plain HTTP" in failure.detail
+    assert f"the target 127.0.0.1:{server.port} failed" in failure.detail
+    assert "http://" in failure.hint
+
+
 # --- outbound proxies -------------------------------------------------------------------------
 
 
@@ -307,3 +448,69 @@ async def test_an_outbound_proxy_is_not_asked_for_a_forbidden_literal() -> None:
         for url in ("http://10.0.0.1/", "https://[::1]/"):
             assert type(await failure_of(connector(), url, proxy)) is ProhibitedTarget
         assert carrying.heads == []
+
+
+HIDDEN = ("http://metadata.google.internal/", "http://localhost:9000/", "https://db.internal/")
+
+
+@pytest.mark.parametrize("url", HIDDEN)
+@in_loop
+async def test_an_outbound_proxy_is_not_asked_for_a_name_that_a_host_rule_forbids(url: str) -> None:
+    async with forward_proxy() as carrying:
+        proxy = OutboundProxy("127.0.0.1", carrying.port, None)
+        making = connector(allow=("0.0.0.0/0", "::/0"))
+        with pytest.raises(ProhibitedTarget) as failure:
+            await making.connect(plan(url, "special-name"), proxy)
+        assert failure.value.rule == "special-name"
+        assert "--allow-private" in failure.value.hint
+        assert carrying.heads == []
+
+
+@in_loop
+async def test_an_outbound_proxy_is_asked_for_a_name_that_the_operator_allowed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as carrying:
+        proxy = OutboundProxy("127.0.0.1", carrying.getsockname()[1], None)
+        for private in (False, True):  # by --allow-target, or by --allow-private
+            wanted = plan("http://db.internal/", private=private)
+            made, _, _ = await connector().connect(wanted, proxy)
+            made.abort()
+
+
+@in_loop
+async def test_what_failed_is_the_outbound_proxy_where_it_did() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    dead = OutboundProxy("127.0.0.1", port, None)
+    unknown = OutboundProxy("proxy.corp", 3128, None)
+    told = {
+        dead: "The outbound proxy refused the connection.",
+        unknown: "The outbound proxy's name could not be resolved.",
+    }
+    for proxy, sentence in told.items():
+        failure = await failure_of(connector(), "http://example.com/", proxy)
+        assert failure.detail == sentence
+        assert f"{proxy.host}:{proxy.port}" in failure.log_detail
+        assert proxy.host not in failure.detail
+
+
+@in_loop
+async def test_an_outbound_proxy_that_does_not_answer_is_what_was_late() -> None:
+    with full_backlog() as port:
+        making = connector(timeout=0.05)
+        proxy = OutboundProxy("127.0.0.1", port, None)
+        failure = await failure_of(making, "https://example.com/", proxy)
+    assert type(failure) is GatewayTimeout
+    assert failure.detail == "The connection to the outbound proxy was not made in time."
+
+
+def test_a_certificate_behind_an_outbound_proxy_is_the_targets(tls: Tls) -> None:
+    @in_loop
+    async def run() -> None:
+        async with target((Do.WAIT,), tls=tls.context) as server, forward_proxy() as carrying:
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the target's alert
+            proxy = OutboundProxy("127.0.0.1", carrying.port, None)
+            failure = await failure_of(connector(allow=LOOPBACK), server.url, proxy)
+        assert type(failure) is TlsCertificateError
+        assert f"The target 127.0.0.1:{server.port}'s TLS certificate" in failure.detail
+
+    run()
