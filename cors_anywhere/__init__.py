@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cors_anywhere.egress.resolver import Resolver
     from cors_anywhere.errors import (
         BadRequest,
+        BodyLengthWrong,
         BodyTooLarge,
         ConnectionRefused,
         ConnectionTerminated,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome, RateVerdict
     from cors_anywhere.messages import Answer, Hop, RequestHead, Target
     from cors_anywhere.outcome import End, Outcome, Times
+    from cors_anywhere.process.serving import ProxyServer, serve
     from cors_anywhere.rules.outbound import OutboundProxy
 
     __version__: str
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "messages",
     "BadRequest": "errors",
+    "BodyLengthWrong": "errors",
     "BodyTooLarge": "errors",
     "CheckRate": "hooks",
     "ChooseProxy": "hooks",
@@ -97,6 +100,7 @@ _HOMES = {
     "ProhibitedTarget": "errors",
     "ProxyAuthenticationDemanded": "errors",
     "ProxyError": "errors",
+    "ProxyServer": "process.serving",
     "RateVerdict": "hooks",
     "ReadTimeout": "errors",
     "Refused": "errors",
@@ -122,11 +126,13 @@ _HOMES = {
     "UrlTooLong": "errors",
     "VersionNotSupported": "errors",
     "WriteTimeout": "errors",
+    "serve": "process.serving",
 }
 
 __all__ = [
     "Answer",
     "BadRequest",
+    "BodyLengthWrong",
     "BodyTooLarge",
     "CheckRate",
     "ChooseProxy",
@@ -159,6 +165,7 @@ __all__ = [
     "ProhibitedTarget",
     "ProxyAuthenticationDemanded",
     "ProxyError",
+    "ProxyServer",
     "RateVerdict",
     "ReadTimeout",
     "Refused",
@@ -185,6 +192,7 @@ __all__ = [
     "VersionNotSupported",
     "WriteTimeout",
     "__version__",
+    "serve",
 ]
 
 

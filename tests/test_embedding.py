@@ -52,7 +52,7 @@ def test_the_documented_programs_pass_a_strict_type_check(tmp_path: Path) -> Non
 
 @pytest.fixture
 def example() -> dict[str, Any]:
-    return ran(BLOCKS[1])
+    return ran(BLOCKS[2])
 
 
 @pytest.fixture
@@ -130,7 +130,21 @@ async def test_the_documented_choice_of_a_proxy(example: dict[str, Any]) -> None
 
 
 @pytest.mark.gen_test
-async def test_the_documented_server_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_documented_server_of_our_own_serves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    program = ran(BLOCKS[0].replace("port=8080", "port=0"))  # 8080 may be taken here
+    running = asyncio.ensure_future(program["main"]())
+    while not (urls := capsys.readouterr().out.split()):  # what it prints is its only sign
+        await asyncio.sleep(0)
+    got = await ask(AsyncHTTPClient(), f"{urls[0]}iscorsneeded")
+    running.cancel()
+    await asyncio.wait([running])
+    assert got.body == b"no"
+
+
+@pytest.mark.gen_test
+async def test_the_documented_server_of_tornado_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     listening: list[tuple[int, str]] = []
     ready = asyncio.Event()
     sock, port = bind_unused_port(address="127.0.0.1")
@@ -141,7 +155,7 @@ async def test_the_documented_server_serves(monkeypatch: pytest.MonkeyPatch) -> 
         ready.set()
 
     monkeypatch.setattr(HTTPServer, "listen", listen)
-    running = asyncio.ensure_future(ran(BLOCKS[0])["main"]())
+    running = asyncio.ensure_future(ran(BLOCKS[1])["main"]())
     await ready.wait()
     got = await ask(AsyncHTTPClient(), f"http://127.0.0.1:{port}/iscorsneeded")
     running.cancel()

@@ -6,7 +6,9 @@ target is reached.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable
+from dataclasses import fields
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
@@ -23,16 +25,39 @@ from cors_anywhere.fronts.stock import StockClient
 from cors_anywhere.fronts.wire import WireClient
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
 from cors_anywhere.http1.head import ClientHead
-from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.proxy import Proxy
+
+LOG = logging.getLogger("cors_anywhere")
+
+_OF_THE_SERVER = frozenset(
+    (
+        "hosts", "port", "tls_cert", "tls_key", "max_connections", "drain_timeout",
+        "client_header_timeout", "client_idle_timeout", "client_stall_timeout",
+    )
+)  # fmt: skip
+
+
+def _tell_whose_settings_they_are(settings: Settings) -> None:
+    """Logs which of the given settings only the package's own server has an eye on."""
+    given = [
+        field.name
+        for field in fields(settings)
+        if field.name in _OF_THE_SERVER and getattr(settings, field.name) != field.default
+    ]
+    if given:
+        LOG.warning(
+            "CorsProxy leaves these settings to the server that it is given to: %s."
+            " cors_anywhere.serve() sees to them itself",
+            ", ".join(given),
+        )
 
 
 class CorsProxy(httputil.HTTPServerConnectionDelegate):
     """The proxy: serve it with `tornado.httpserver.HTTPServer`, or mount `CorsProxyHandler`.
 
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
-    wait for their next request; `client_share` the requests at a time of a client that a trusted
-    proxy names, unless the settings say. Raises SettingsError or OSError (a CA file).
+    wait for their next request. Settings that are its server's to see to are named in the log.
+    Raises SettingsError or OSError (a CA file).
     """
 
     def __init__(
@@ -45,7 +70,6 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         on_outcome: OnOutcome | None = None,
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
-        client_share: int | None = None,
     ) -> None:
         self.proxy = Proxy(
             settings or Settings(),
@@ -55,20 +79,15 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
             on_outcome=on_outcome,
             resolver=resolver,
             max_idle=max_idle,
-            client_share=client_share,
         )
         self.settings = self.proxy.settings
         self.own = self.proxy.own
         self.policy = self.proxy.policy
-
-    def receiver(self, connection: ServerConnection) -> WireClient:
-        """The client of the next request on a connection of this package: see Service."""
-        return WireClient(self.proxy, connection)
+        _tell_whose_settings_they_are(self.settings)
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> httputil.HTTPMessageDelegate:
-        """The same for Tornado's own server."""
         client = self.client(request_conn)
         if isinstance(request_conn, (HTTP1Connection, WireConnection)):
             request_conn.set_close_callback(client.gone)

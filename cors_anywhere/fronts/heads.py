@@ -31,7 +31,7 @@ def judged(line: RequestStartLine, headers: HTTPHeaders, settings: Settings) -> 
         raise BadRequest from error
     if len(block) > settings.max_header_bytes:
         raise HeadTooLarge
-    return parse_request(block, settings.max_url_bytes)
+    return parse_request(block, settings.max_url_bytes, settings.max_headers)
 
 
 def decompressed(head: ClientHead) -> ClientHead:

@@ -5,12 +5,14 @@ Owns: replies in Tornado's terms. Must not know: what is allowed, or how a targe
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import ResponseStartLine
+from tornado.iostream import StreamClosedError
 
 from cors_anywhere.errors import BodyTooLarge, ProxyError
 from cors_anywhere.fronts.client import FrontClient
@@ -96,10 +98,15 @@ class StockClient(FrontClient):
         self.status = status
         return written
 
-    def send(self, chunk: bytes) -> Awaitable[None]:
+    async def send(self, chunk: bytes) -> None:
         if self._tunnel is not None:
-            return self._tunnel.write(chunk)
-        return self._connection.write(chunk)
+            await self._tunnel.write(chunk)
+            return
+        try:
+            await self._connection.write(chunk)
+        except StreamClosedError:  # it may come before the call that says so
+            self.gone()
+            await asyncio.sleep(0)  # where the cancellation arrives
 
     def finish(self) -> None:
         self._make_room()

@@ -14,6 +14,17 @@ from cors_anywhere.messages import Answer, Deliver, Length
 from cors_anywhere.proxy import Proxy
 
 
+class WireService:
+    """A proxy as the `Service` of our connections."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    def receiver(self, connection: ServerConnection) -> WireClient:
+        """See Service.receiver."""
+        return WireClient(self._proxy, connection)
+
+
 class WireClient(FrontClient):
     """The relay's `Client`, and the connection's `Receiver`."""
 

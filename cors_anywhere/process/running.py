@@ -13,10 +13,10 @@ import socket
 from collections.abc import Callable
 
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.fronts.delegate import CorsProxy
 from cors_anywhere.process.descriptors import client_limit, idle_limit
 from cors_anywhere.process.serving import ProxyServer
 from cors_anywhere.process.sockets import bind
+from cors_anywhere.proxy import Proxy
 
 __all__ = ["bind", "run"]
 
@@ -55,7 +55,7 @@ async def _serve(
     settings: Settings, sockets: list[socket.socket], on_listening: Callable[[], object] | None
 ) -> int:
     signals = _stopping_signals()
-    proxy = CorsProxy(settings, max_idle=idle_limit(), client_share=client_limit(settings))
+    proxy = Proxy(settings, max_idle=idle_limit(), client_share=client_limit(settings))
     server = ProxyServer(proxy)
     server.listen(sockets)
     LOG.info(

@@ -16,13 +16,14 @@ from cors_anywhere.config.announce import listening_urls
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.errors import Unavailable
-from cors_anywhere.fronts.delegate import CorsProxy
+from cors_anywhere.fronts.wire import WireService
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
 from cors_anywhere.http1.server import ClientLimits, Registry, ServerConnection
 from cors_anywhere.process.accepting import Acceptor, House
 from cors_anywhere.process.descriptors import client_limit, connection_limit, idle_limit
 from cors_anywhere.process.shares import Shares
 from cors_anywhere.process.sockets import bind, server_tls
+from cors_anywhere.proxy import Proxy
 from cors_anywhere.rules.client import client_of
 from cors_anywhere.sharing import beyond_share
 
@@ -45,7 +46,7 @@ async def serve(
     Raises OSError for a port that cannot be had and for files that cannot be read.
     """
     settings = settings or Settings()
-    proxy = CorsProxy(
+    proxy = Proxy(
         settings,
         first_look=first_look,
         choose_proxy=choose_proxy,
@@ -72,9 +73,10 @@ async def serve(
 class ProxyServer:
     """Serves a proxy. Raises OSError for TLS files."""
 
-    def __init__(self, proxy: CorsProxy) -> None:
+    def __init__(self, proxy: Proxy) -> None:
         settings = proxy.settings
         self.proxy = proxy
+        self._service = WireService(proxy)
         self._limits = ClientLimits(
             settings.max_header_bytes,
             settings.max_url_bytes,
@@ -112,10 +114,10 @@ class ProxyServer:
             self._acceptor.listen(sock)
 
     def _connection(self, registry: Registry) -> ServerConnection:
-        return ServerConnection(self.proxy, self.proxy.policy.failed, self._limits, registry)
+        return ServerConnection(self._service, self.proxy.policy.failed, self._limits, registry)
 
     def _client_of(self, peer: str) -> str | None:
-        trusted = self.proxy.proxy.trusted
+        trusted = self.proxy.trusted
         return None if trusted and trusted.includes(peer) else client_of(peer)
 
     async def drain(self, timeout: float) -> None:

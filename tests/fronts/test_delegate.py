@@ -121,3 +121,24 @@ async def test_a_failure_is_told(
     got = await ask(http_client, f"{base_url}/{url}/")
     assert got.code == 502
     assert "error=connection_refused" in got.headers["proxy-status"]
+
+
+@pytest.mark.gen_test
+async def test_settings_that_are_the_servers_are_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await CorsProxy(Settings(port=8081, max_connections=5, max_url_bytes=500)).close()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "CorsProxy leaves these settings to the server that it is given to: port, max_connections."
+        " cors_anywhere.serve() sees to them itself"
+    )
+
+
+@pytest.mark.gen_test
+async def test_settings_that_hold_everywhere_are_not_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await CorsProxy(Settings(port=8080, max_url_bytes=500, head_timeout=1)).close()
+    assert not caplog.records

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.fronts.delegate import CorsProxy
 from cors_anywhere.http1.client import TargetConnection
 from cors_anywhere.process.places import ClientPlace
 from cors_anywhere.process.serving import ProxyServer
+from cors_anywhere.proxy import Proxy
 
 READ_BYTES = 65536
 
@@ -166,14 +166,14 @@ class Sandbox:
 
     def __init__(self, loop: HandSetLoop, **settings: Any) -> None:
         self.loop = loop
-        self.cors = CorsProxy(Settings(**settings), resolver=Everywhere())
+        self.cors = Proxy(Settings(**settings), resolver=Everywhere())
         self.server = ProxyServer(self.cors)
         self.targets: list[Pipe] = []
-        self.cors.proxy.egress._connector.opening = self._open
+        self.cors.egress._connector.opening = self._open
 
     async def _open(self, *_: object) -> TargetConnection:
         """Instead of a connection by TCP and TLS; all checks have been made."""
-        connection = TargetConnection(self.cors.proxy.egress._connector.limits)
+        connection = TargetConnection(self.cors.egress._connector.limits)
         self.targets.append(Pipe(connection, self.loop))
         return connection
 

@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from cors_anywhere import proxy as whole
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.fronts.delegate import CorsProxy
 from cors_anywhere.process.serving import ProxyServer
 from tests.support import PATIENCE
 
@@ -48,7 +48,7 @@ class Proxy(NamedTuple):
 
     port: int
     server: ProxyServer
-    cors: CorsProxy
+    cors: whole.Proxy
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -73,7 +73,7 @@ async def proxied(**settings: Any) -> AsyncIterator[Proxy]:
     asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
     resolver = settings.pop("resolver", None)
     chosen = {"allow_networks": ("127.0.0.0/8",), "require_headers": (), **settings}
-    cors = CorsProxy(Settings(**chosen), resolver=resolver)
+    cors = whole.Proxy(Settings(**chosen), resolver=resolver)
     server = ProxyServer(cors)
     listening = socket.create_server(("127.0.0.1", 0))
     server.listen([listening])
@@ -203,7 +203,7 @@ class Held(NamedTuple):
             len(timers),
             len(os.listdir("/proc/self/fd")),
             len(proxy.server.connections),
-            len(proxy.cors.proxy.egress._pool),
+            len(proxy.cors.egress._pool),
         )
 
 

@@ -114,7 +114,7 @@ def test_a_pooled_connection_is_given_up_with_the_request_that_used_it() -> None
         async with proxied() as proxy, target(script) as server:
             before = Held.by(proxy)
             await fetch(proxy, server.url)
-            assert len(proxy.cors.proxy.egress._pool) == 1
+            assert len(proxy.cors.egress._pool) == 1
             async with client(proxy) as connection:
                 await connection.ask(server.url)
                 assert await until(lambda: len(server.requests) == 2)

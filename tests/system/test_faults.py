@@ -28,7 +28,7 @@ async def suffer(fault: Fault, tls: Tls) -> tuple[Seen, float]:
         before = Held.by(proxy)
         begun = loop.time()
         seen, seconds = await fetch(proxy, server.url, fault.method), loop.time() - begun
-        proxy.cors.proxy.egress._pool.close()
+        proxy.cors.egress._pool.close()
         assert await until(lambda: Held.by(proxy) == before), (before, Held.by(proxy))
         return seen, seconds
 

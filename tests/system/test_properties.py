@@ -347,7 +347,7 @@ def _may_have_died(one: Ask, seen: Seen) -> bool:
 
 
 async def _nothing_is_left(proxy: Proxy, before: Held) -> None:
-    proxy.cors.proxy.egress._pool.close()
+    proxy.cors.egress._pool.close()
     settled = before._replace(connections=0)
     assert await until(lambda: Held.by(proxy) == settled), (before, Held.by(proxy))
 
