@@ -31,7 +31,15 @@ VALID: list[tuple[str, Any]] = [
     ("allow_origins", ("https://a.test", "https://*.a.test", "http://localhost:*", "null")),
     ("deny_origins", ("https://a.test", "https://*.com")),
     ("allow_targets", ("*.com",)),
-    ("allow_origins", ("https://*.example.com", "https://*.a.github.io", "http://*.localhost:*")),
+    (
+        "allow_origins",
+        (
+            "https://*.example.com",
+            "https://*.a.github.io",
+            "https://github.io",
+            "http://*.localhost:*",
+        ),
+    ),
     ("require_headers", ()),
     ("require_headers", ("X-A!#$%&'*+.^_`|~9",)),
     ("rate_limit", "50 3 a.test"),

@@ -146,10 +146,12 @@ def test_of_those_at_the_limit_the_first_to_get_there_goes(clock: Clock) -> None
 
 def test_who_was_at_the_limit_begins_anew_when_the_window_is_over(clock: Clock) -> None:
     counted = limiter("2 1", clock)
-    hits(counted, "a", 5)
+    for key in "abc":
+        hits(counted, key, 5)
+    assert len(counted) == 3
     clock.now += 60
-    assert hits(counted, "a", 1) == [Quota(True, 1, 60.0)]
-    assert len(counted) == 1
+    assert hits(counted, "c", 1) == [Quota(True, 1, 60.0)]
+    assert len(counted) == 1  # a and b were forgotten on that occasion
 
 
 @pytest.mark.parametrize("spec", ["1 1", "2 1"])  # all at their limit, or none
