@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -28,7 +30,9 @@ from cors_anywhere.hooks import (
 )
 from cors_anywhere.http1.client import TargetLimits
 from cors_anywhere.limits.meters import CountingMeter
+from cors_anywhere.observe.access import at_terminal
 from cors_anywhere.observe.failures import FailureLog
+from cors_anywhere.outcome import Outcome
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.forwarded import TrustedProxies
@@ -92,8 +96,8 @@ class Proxy:
             self.egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
-            on_failure=FailureLog(LOG),
-            on_outcome=None if on_outcome is None else on_outcome_of(on_outcome),
+            on_failure=None if settings.dev else FailureLog(LOG),  # else each would be told twice
+            on_outcome=_listener(settings, on_outcome),
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
@@ -123,6 +127,22 @@ def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:
     if settings.compiled.rate_limit is not None:
         return CountingMeter(settings.compiled.rate_limit)
     return None
+
+
+def _listener(settings: Settings, hook: OnOutcome | None) -> Callable[[Outcome], object] | None:
+    """Whoever is told of every request."""
+    told = None if hook is None else on_outcome_of(hook)
+    if not settings.dev:
+        return told
+    log = at_terminal(sys.stderr)
+    if told is None:
+        return log
+
+    def both(outcome: Outcome) -> None:
+        log(outcome)
+        told(outcome)
+
+    return both
 
 
 def _help_page(settings: Settings) -> tuple[str, str]:

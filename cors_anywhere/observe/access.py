@@ -5,8 +5,11 @@ Owns: what the line holds and how it is coloured. Must not know: how a request i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from time import localtime, strftime
+from typing import TextIO
 
 from cors_anywhere.observe.failures import cause
 from cors_anywhere.outcome import End, Outcome
@@ -30,6 +33,16 @@ class AccessLog:
             shade = _NO_REPLY if outcome.status is None else _COLOURS.get(outcome.status // 100, "")
             status = f"{shade}{status}{_RESET}"
         self._write(f"{strftime('%H:%M:%S', localtime())} {status} {_told(outcome)}")
+
+
+def at_terminal(stream: TextIO) -> AccessLog:
+    """The log on a stream, coloured where that is a terminal and nobody objects (no-color.org)."""
+
+    def write(line: str) -> None:
+        with suppress(OSError, ValueError):  # a stream that is gone harms no request
+            print(line, file=stream, flush=True)
+
+    return AccessLog(write, colour=stream.isatty() and not os.environ.get("NO_COLOR"))
 
 
 def _told(outcome: Outcome) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
+from contextlib import suppress
+
+import pytest
+
 from cors_anywhere.errors import DnsError
 from cors_anywhere.messages import RequestHead
-from cors_anywhere.observe.access import AccessLog
+from cors_anywhere.observe.access import AccessLog, at_terminal
 from cors_anywhere.outcome import Outcome, Record
 from tests.support.urls import parse_path
 
@@ -47,3 +53,30 @@ def test_the_status_is_coloured_by_its_class_when_asked() -> None:
 
 def test_what_a_stranger_sends_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in line(outcome(200, origin="https://\x1b[2J"))
+
+
+@pytest.mark.parametrize(("objection", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_is_coloured_unless_somebody_objects(
+    monkeypatch: pytest.MonkeyPatch, objection: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", objection)
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as seen, open(theirs, "w") as terminal:
+        at_terminal(terminal)(outcome(200))
+        assert (b"\x1b[32m200" in seen.read(1000)) is coloured
+
+
+def test_a_file_is_not_coloured() -> None:
+    stream = io.StringIO()
+    at_terminal(stream)(outcome(200))
+    assert " 200 GET " in stream.getvalue()
+    assert stream.getvalue().endswith("ms\n")
+
+
+def test_a_stream_that_is_gone_harms_nothing() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    stream = os.fdopen(write, "w")
+    at_terminal(stream)(outcome(200))
+    with suppress(BrokenPipeError):  # what it still holds
+        stream.close()

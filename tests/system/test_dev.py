@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,30 @@ def test_a_page_of_the_proxy_itself_can_read_it_unless_its_name_can_be_another_s
     with dev.connect() as connection:
         connection.send(f"{head}\r\n\r\n".encode())
         assert connection.reply().status == status
+
+
+def test_every_request_is_logged_once_with_what_became_of_it(target: Site, tmp_path: Path) -> None:
+    page = "http://localhost:3000"
+    with (tmp_path / "log").open("w") as log, started("--dev", log=log) as running:
+        dev = Front("command", running.port)
+        dev.ask(f"{target.url}?secret", f"Origin: {page}")
+        dev.ask("http://10.0.0.1/", f"Origin: {page}")
+        dev.ask(target.url, "Origin: https://page.test")
+        dev.ask("http://127.0.0.1:1/", f"Origin: {page}")  # a port that browsers do not connect to
+    lines = [line for line in (tmp_path / "log").read_text().splitlines() if "GET" in line]
+    assert [line.split(", ")[0].split(" ", 1)[1] for line in lines] == [
+        f"200 GET {target.url}/",
+        "403 GET http://10.0.0.1/",
+        f"403 GET {target.url}/",
+        "403 GET http://127.0.0.1:1/",
+    ]
+    assert all(f"from {page}" in line for line in lines[:2])
+    assert "secret" not in "".join(lines)
+
+
+def test_nothing_is_logged_of_a_good_request_without_it(target: Site, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log:
+        options = ("--allow-network", "127.0.0.0/8")
+        with started(*options, log=log) as running:
+            Front("command", running.port).page(target.url)
+    assert "GET" not in (tmp_path / "log").read_text()
