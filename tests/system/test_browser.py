@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 from websockets.asyncio.server import ServerConnection, serve
 
+from tests.support.browser import CHROMIUM, PAGES, SECONDS, browser, listening
 from tests.support.needs import needs
 from tests.support.process import command
 
-PAGE = Path(__file__).parents[1] / "pages" / "reader.html"
-CHROMIUM = shutil.which("chromium")
-# Without these, Chromium keeps looking for services of its maker; without a sandbox, it runs as
-# root too.
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-SECONDS = 60.0
+PAGE = PAGES / "reader.html"
 
 
 class Targets(tornado.web.RequestHandler):
@@ -64,31 +52,6 @@ class Page(tornado.web.RequestHandler):
 async def echo(socket: ServerConnection) -> None:
     async for message in socket:
         await socket.send(message)
-
-
-@asynccontextmanager
-async def listening(application: tornado.web.Application) -> AsyncIterator[int]:
-    server = HTTPServer(application)
-    sock, port = bind_unused_port()
-    server.add_socket(sock)
-    yield port
-    server.stop()
-    await server.close_all_connections()
-
-
-@asynccontextmanager
-async def browser(url: str, profile: Path) -> AsyncIterator[None]:
-    assert CHROMIUM is not None
-    process = await asyncio.create_subprocess_exec(
-        *(CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0", url),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def what_the_page_saw(profile: Path) -> tuple[dict[str, Any], str]:
