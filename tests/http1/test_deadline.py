@@ -3,91 +3,97 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable
 
 from cors_anywhere.http1.deadline import Deadline
-from tests.support.loopback import in_loop
+from tests.support.pipe import HandSetLoop
 
 
 class Watched:
     """A deadline, and the moments at which it expired."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.expired = asyncio.Event()
+    def __init__(self, loop: HandSetLoop) -> None:
         self.times: list[float] = []
-        self.deadline = Deadline(self.loop, self._expire)
-
-    def _expire(self) -> None:
-        self.times.append(self.loop.time())
-        self.expired.set()
-
-    async def until(self, seconds: float) -> None:
-        """Returns when the loop has called what was due by then."""
-        passed = self.loop.create_future()
-        self.loop.call_later(seconds, passed.set_result, None)
-        await passed
+        self.deadline = Deadline(loop, lambda: self.times.append(loop.time()))
 
 
-@in_loop
-async def test_it_expires_once_and_not_early() -> None:
-    watched = Watched()
-    due = watched.loop.time() + 0.03
-    watched.deadline.set(0.03)
-    await watched.expired.wait()
-    await watched.until(0.04)
-    assert len(watched.times) == 1
-    assert due - 0.002 <= watched.times[0] < due + 0.5
+def stepped(test: Callable[[HandSetLoop], Awaitable[None]]) -> Callable[[], None]:
+    """Runs a test on a clock that it sets by hand."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        loops: list[HandSetLoop] = []
+
+        def make() -> HandSetLoop:
+            loops.append(HandSetLoop())
+            return loops[-1]
+
+        async def main() -> None:
+            await test(loops[0])
+
+        with asyncio.Runner(loop_factory=make) as runner:
+            runner.run(main())
+
+    del run.__wrapped__  # or pytest looks for a fixture named loop
+    return run
 
 
-@in_loop
-async def test_moved_later_it_expires_at_the_later_time() -> None:
-    watched = Watched()
-    watched.deadline.set(0.01)
-    due = watched.loop.time() + 0.04
-    watched.deadline.set(0.04)
-    await watched.expired.wait()
-    assert watched.times[0] >= due - 0.002
+@stepped
+async def test_it_expires_once_and_not_early(loop: HandSetLoop) -> None:
+    watched, now = Watched(loop), loop.time()
+    watched.deadline.set(3)
+    await loop.pass_time(2.99)
+    assert watched.times == []
+    await loop.pass_time(7)
+    assert watched.times == [now + 3]
 
 
-@in_loop
-async def test_moved_earlier_it_expires_at_the_earlier_time() -> None:
-    watched = Watched()
+@stepped
+async def test_moved_later_it_expires_at_the_later_time(loop: HandSetLoop) -> None:
+    watched, now = Watched(loop), loop.time()
+    watched.deadline.set(1)
+    watched.deadline.set(4)
+    await loop.pass_time(10)
+    assert watched.times == [now + 4]
+
+
+@stepped
+async def test_moved_earlier_it_expires_at_the_earlier_time(loop: HandSetLoop) -> None:
+    watched, now = Watched(loop), loop.time()
     watched.deadline.set(5)
-    watched.deadline.set(0.01)
-    await asyncio.wait_for(watched.expired.wait(), 1)
+    watched.deadline.set(1)
+    await loop.pass_time(10)
+    assert watched.times == [now + 1]
 
 
-@in_loop
-async def test_cleared_or_closed_it_never_expires() -> None:
-    cleared, closed = Watched(), Watched()
+@stepped
+async def test_cleared_or_closed_it_never_expires(loop: HandSetLoop) -> None:
+    cleared, closed = Watched(loop), Watched(loop)
     for watched in (cleared, closed):
-        watched.deadline.set(0.01)
+        watched.deadline.set(1)
     cleared.deadline.clear()
     closed.deadline.close()
-    await cleared.until(0.03)
+    await loop.pass_time(10)
     assert cleared.times == closed.times == []
 
 
-@in_loop
-async def test_it_can_be_set_again_after_it_was_cleared_or_expired() -> None:
-    watched = Watched()
-    watched.deadline.set(0.01)
+@stepped
+async def test_it_can_be_set_again_after_it_was_cleared_or_expired(loop: HandSetLoop) -> None:
+    watched, now = Watched(loop), loop.time()
+    watched.deadline.set(1)
     watched.deadline.clear()
-    watched.deadline.set(0.01)
-    await watched.expired.wait()
-    watched.expired.clear()
-    watched.deadline.set(0.01)
-    await watched.expired.wait()
-    assert len(watched.times) == 2
+    watched.deadline.set(1)
+    await loop.pass_time(1)
+    watched.deadline.set(1)
+    await loop.pass_time(1)
+    assert watched.times == [now + 1, now + 2]
 
 
-@in_loop
-async def test_moving_it_later_arms_no_further_timer() -> None:
-    watched = Watched()
-    armed: list[float] = []
-    original = watched.loop.call_at
-    watched.loop.call_at = lambda at, *rest, **kw: (armed.append(at), original(at, *rest, **kw))[1]  # type: ignore[func-returns-value, method-assign]
+@stepped
+async def test_moving_it_later_arms_no_further_timer(loop: HandSetLoop) -> None:
+    watched = Watched(loop)
     for _ in range(100):
         watched.deadline.set(1)
-    assert len(armed) == 1
+    assert len(loop.timers()) == 1
     watched.deadline.close()

@@ -19,6 +19,9 @@ from tests.support.wire import Client, Seen, client
 from tests.support.world import PORTS, World, world
 
 PUBLIC, OTHER_PUBLIC, PRIVATE = "8.8.8.8", "8.8.4.4", "10.1.2.3"
+HANGING, QUICK = 200, 300
+"""Look-ups that get no answer, and requests of others meanwhile."""
+
 FORWARDER = f"{OTHER_PUBLIC}:8001"
 
 
@@ -172,7 +175,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def slow() -> dict[str, Any]:
-    """A6: others' requests, each with a look-up of its own, while 200 look-ups hang."""
+    """A6: others' requests, each with a look-up of its own, while look-ups hang."""
     loop = asyncio.get_running_loop()
     zone = {"*.slow.example": Reply((PUBLIC,), delay=30), "*.quick.example": Reply((PUBLIC,))}
     async with world(zone) as here:
@@ -183,26 +186,25 @@ async def slow() -> dict[str, Any]:
                     for turn in range(100):
                         await fetch(connection, f"http://n{number}t{turn}.slow.example/")
 
-            hanging = [asyncio.create_task(hang(number)) for number in range(200)]
-            while len(here.dns.asked) < 400:  # an A and an AAAA question each
+            hanging = [asyncio.create_task(hang(number)) for number in range(HANGING)]
+            while len(here.dns.asked) < 2 * HANGING:  # an A and an AAAA question each
                 await asyncio.sleep(0.01)
             took: list[float] = []
             statuses: list[str] = []
-            end = loop.time() + 7
             async with client(proxy) as connection:
-                while loop.time() < end:
+                for _ in range(QUICK):
                     began = loop.time()
                     seen = await fetch(connection, f"http://n{len(took)}.quick.example/")
                     took.append(loop.time() - began)
                     statuses.append(str(seen.status))
-            assert not any(task.done() for task in hanging)
+            pending = sum(not task.done() for task in hanging)
             for task in hanging:
                 task.cancel()
             await asyncio.gather(*hanging, return_exceptions=True)
     took.sort()
     return {
-        "requests": len(took),
         "statuses": _counted(statuses),
+        "hanging": pending,
         "p50": took[len(took) // 2],
         "p99": took[len(took) * 99 // 100],
     }

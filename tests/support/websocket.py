@@ -26,8 +26,6 @@ SETTINGS: dict[str, Any] = {
     "deny_origins": (DENIED,),
 }
 MIB = 2**20
-PROMISED = 1.0
-"""Seconds from the end of one side to the end of the other (B4)."""
 
 
 async def echo(socket: ServerConnection) -> None:
@@ -46,7 +44,12 @@ async def peer(
 ) -> AsyncIterator[str]:
     """A WebSocket target; its authority."""
     context = tls and tls.context
-    settings: dict[str, Any] = {"ssl": context, "process_request": answer, "max_size": None}
+    settings: dict[str, Any] = {
+        "ssl": context,
+        "process_request": answer,
+        "max_size": None,
+        "ping_interval": None,
+    }
     async with serve(serving, "127.0.0.1", 0, **settings) as server:
         yield "127.0.0.1:{}".format(*[sock.getsockname()[1] for sock in server.sockets])
 

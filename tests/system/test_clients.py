@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from tests.support import PATIENCE
 from tests.support.fronts import Connection, Front, only
 from tests.support.site import Site, Wire, read_chunk, reply
 
@@ -56,7 +57,7 @@ def test_when_the_client_leaves_the_target_is_left(proxy: Front, target: Site, b
         if before == "the end":
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
         came.put("request")
-        wire.sock.settimeout(3)
+        wire.sock.settimeout(PATIENCE)
         try:
             assert wire.reader.read(1) == b""
         except ConnectionResetError:
@@ -92,7 +93,7 @@ def test_a_target_that_does_not_read_stops_the_client(proxy: Front, target: Site
     go = threading.Event()
 
     def answer(wire: Wire) -> None:
-        assert go.wait(5)
+        assert go.wait(PATIENCE)
         left = LARGE * 4
         while left:
             left -= len(wire.reader.read(min(left, 65536)))
@@ -103,7 +104,7 @@ def test_a_target_that_does_not_read_stops_the_client(proxy: Front, target: Site
         taken = fill(connection)
         assert taken < LARGE * 4
         go.set()
-        connection.sock.settimeout(5)
+        connection.sock.settimeout(PATIENCE)
         connection.send(b"x" * (LARGE * 4 - taken))
         assert connection.reply().body == b"all"
 
@@ -133,12 +134,12 @@ def test_a_client_that_does_not_read_stops_the_target(proxy: Front, target: Site
             except TimeoutError:
                 break
         stopped.put(taken)
-        wire.sock.settimeout(5)
+        wire.sock.settimeout(PATIENCE)
         wire.send(b"x" * (LARGE * 4 - taken))
 
     with proxy.connect() as connection:
         connection.ask(target.on("/", answer))
-        assert stopped.get(timeout=8) < LARGE * 4
+        assert stopped.get(timeout=PATIENCE) < LARGE * 4
         assert len(connection.reply().body) == LARGE * 4
 
 

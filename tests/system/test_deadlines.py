@@ -1,17 +1,23 @@
-"""Every deadline is a setting, is met within half a second, and says its name (B6)."""
+"""Every deadline is a setting, is met to the moment, and says its name (B6).
+
+By a clock that is set by hand they are met to a tenth of a second, at their defaults; by real
+sockets not before their time, and in the end.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from cors_anywhere.egress.resolver import CachingResolver
+from tests.support import PATIENCE
 from tests.support.dns import SILENT, StubDns
-from tests.support.target import Do, Drip, Endless, Pause, Script, full_backlog, target
+from tests.support.pipe import HandSetLoop, Sandbox
+from tests.support.target import Do, Drip, Endless, Pause, Script, Until, full_backlog, target
 from tests.support.wire import Client, Proxy, Seen, client, fetch, proxied
 
 SHORT = 0.6
@@ -33,7 +39,7 @@ def timed(conversation: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
 def check(seen: Seen, seconds: float, status: int, error: str) -> None:
     assert (seen.end, seen.status, seen.error) == ("whole", status, error)
     assert seen.fields["access-control-allow-origin"] == "*"
-    assert SHORT - 0.1 <= seconds <= SHORT + 0.5
+    assert seconds >= SHORT
 
 
 # --- the target's side ------------------------------------------------------------------------
@@ -94,7 +100,7 @@ def test_silence_within_a_body_ends_in_a_reset() -> None:
     script = (Do.REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", Do.WAIT)
     seen, seconds = timed(lambda: of_target(script, idle_timeout=SHORT))
     assert (seen.status, seen.end) == (200, "reset")
-    assert SHORT - 0.1 <= seconds <= SHORT + 0.5
+    assert seconds >= SHORT
 
 
 @pytest.mark.parametrize(
@@ -124,21 +130,18 @@ def test_no_other_deadline_cuts_a_reply_that_takes_long(script: Script) -> None:
     ids=["chunked", "until-close"],
 )
 def test_an_event_passes_at_once_though_the_reply_goes_on(head: bytes, event: bytes) -> None:
-    async def conversation() -> list[float]:
-        loop = asyncio.get_running_loop()
-        script = (Do.REQUEST, head, *(event, Pause(0.2)) * 3, Do.WAIT)
-        async with connected() as (_, connection), target(script) as server:
+    async def conversation() -> None:
+        here = [asyncio.Event() for _ in range(3)]
+        steps = [step for event_is_here in here for step in (event, Until(event_is_here))]
+        async with connected() as (_, connection), target((Do.REQUEST, head, *steps)) as server:
             await connection.ask(server.url)
-            await connection.reader.readuntil(b"\r\n\r\n")
-            times = []
-            for _number in range(3):
-                assert await connection.reader.readexactly(12) == b"7\r\ndata: 1\r\n"
-                times.append(loop.time())
-            return times
+            async with asyncio.timeout(PATIENCE):
+                await connection.reader.readuntil(b"\r\n\r\n")
+                for event_is_here in here:  # the next is not sent before
+                    assert await connection.reader.readexactly(12) == b"7\r\ndata: 1\r\n"
+                    event_is_here.set()
 
-    first, second, third = asyncio.run(conversation())
-    assert 0.1 < second - first < 0.3
-    assert 0.1 < third - second < 0.3
+    asyncio.run(conversation())
 
 
 # --- the client's side ------------------------------------------------------------------------
@@ -179,7 +182,7 @@ def test_a_connection_without_a_request_is_closed_without_an_octet() -> None:
 
     end, seconds = timed(conversation)
     assert end == "fin"
-    assert SHORT - 0.1 <= seconds <= SHORT + 0.5
+    assert seconds >= SHORT
 
 
 def test_a_connection_that_is_idle_after_a_reply_is_closed_without_an_octet() -> None:
@@ -192,7 +195,7 @@ def test_a_connection_that_is_idle_after_a_reply_is_closed_without_an_octet() ->
 
     end, seconds = asyncio.run(conversation())
     assert end == "fin"
-    assert SHORT - 0.1 <= seconds <= SHORT + 0.5
+    assert seconds >= SHORT
 
 
 def test_an_upload_that_stops_is_a_408_and_ends_the_targets_side() -> None:
@@ -204,7 +207,7 @@ def test_an_upload_that_stops_is_a_408_and_ends_the_targets_side() -> None:
             head = f"POST /{server.url} HTTP/1.1\r\nHost: p.test\r\nContent-Length: 9\r\n\r\nhello"
             connection.writer.write(head.encode())
             seen = await connection.reply()
-            await asyncio.wait_for(server.ended.wait(), 1)
+            await asyncio.wait_for(server.ended.wait(), PATIENCE)
             return seen
 
     check(*timed(conversation), 408, "http_request_error")
@@ -222,7 +225,7 @@ def test_a_client_that_does_not_read_is_reset_and_ends_the_targets_side() -> Non
             target(script) as server,
         ):
             await connection.ask(server.url)
-            await asyncio.wait_for(server.ended.wait(), SHORT + 2)
+            await asyncio.wait_for(server.ended.wait(), PATIENCE)
             try:
                 await connection.reader.read(-1)
             except ConnectionResetError:
@@ -231,4 +234,76 @@ def test_a_client_that_does_not_read_is_reset_and_ends_the_targets_side() -> Non
 
     end, seconds = timed(conversation)
     assert end == "reset"
-    assert SHORT - 0.1 <= seconds <= SHORT + 1.0
+    assert seconds >= SHORT
+
+
+# --- to the moment --------------------------------------------------------------------------------
+
+EARLY, LATE = -0.1, 0.2
+"""Seconds, from the deadline and from there."""
+
+ASKED = b"GET /http://a.test/ HTTP/1.1\r\nHost: p.test\r\nOrigin: https://page.test\r\n\r\n"
+SENDS = ASKED.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n")
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Moment(NamedTuple):
+    """What the client and the target have sent when the silence begins, and what comes of it."""
+
+    setting: str
+    client: bytes
+    target: bytes = b""
+    ends: str = ""  # of the client's connection
+    says: bytes = b""  # a beginning of what the client is sent
+
+
+MOMENTS = {
+    "head": Moment("head_timeout", ASKED, says=b"HTTP/1.1 504 "),
+    "head-begun": Moment("head_timeout", ASKED, b"HTTP/1.1 2", says=b"HTTP/1.1 504 "),
+    "head-after-1xx": Moment(
+        "head_timeout", ASKED, b"HTTP/1.1 103 X\r\n\r\n", says=b"HTTP/1.1 504 "
+    ),
+    "head-after-upload": Moment("head_timeout", SENDS + b"hello", says=b"HTTP/1.1 504 "),
+    "body": Moment("idle_timeout", ASKED, OK + b"Content-Length: 9\r\n\r\nhello", "reset"),
+    "chunk": Moment(
+        "idle_timeout", ASKED, OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "reset"
+    ),
+    "until-close": Moment("idle_timeout", ASKED, OK + b"\r\nhello", "reset"),
+    "upload": Moment("idle_timeout", SENDS + b"hel", says=b"HTTP/1.1 408 "),
+    "client-head": Moment("client_header_timeout", ASKED[:-2], says=b"HTTP/1.1 408 "),
+    "client-line": Moment("client_header_timeout", b"G", says=b"HTTP/1.1 408 "),
+    "client-idle": Moment("client_idle_timeout", b"", ends="fin"),
+    "client-idle-again": Moment(
+        "client_idle_timeout", ASKED, OK + b"Content-Length: 0\r\n\r\n", "fin"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_nothing_happens_before_the_deadline_and_at_it_all_that_should(name: str) -> None:
+    moment = MOMENTS[name]
+
+    async def wait(loop: HandSetLoop) -> None:
+        sandbox = Sandbox(loop)
+        client = sandbox.client()
+        client.feed(moment.client)
+        await loop.settle()
+        for pipe in sandbox.targets:
+            pipe.feed(moment.target)
+        await loop.settle()
+        known = bytes(client.sent)
+        await loop.pass_time(getattr(sandbox.cors.settings, moment.setting) + EARLY)
+        assert (bytes(client.sent), client.end) == (known, "")
+        await loop.pass_time(LATE)
+        assert bytes(client.sent[len(known) :]).startswith(moment.says)
+        if moment.ends:
+            assert client.end == moment.ends
+        sandbox.server.abort()
+        await sandbox.cors.close()
+        await loop.settle()
+
+    loop = HandSetLoop()
+    try:
+        loop.run_until_complete(wait(loop))
+    finally:
+        loop.close()
