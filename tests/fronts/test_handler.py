@@ -278,3 +278,20 @@ async def test_the_mount_without_a_slash_is_the_help_page_where_the_route_has_it
     got = await ask(http_client, f"{base_url}/there")
     assert (got.code, got.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     await proxy.close()
+
+
+@pytest.mark.gen_test
+async def test_the_applications_own_pages_are_allowed_whatever_its_host_is_called(
+    http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site, app: App
+) -> None:
+    settings = Settings(allow_networks=("127.0.0.0/8",), allow_origins=("https://other.test",))
+    proxy = CorsProxy(settings)
+    app.add_handlers(".*", [(r"/mine/(.*)", CorsProxyHandler, {"proxy": proxy})])
+    url = f"{base_url}/mine/{target.url}"
+    own = {"Host": "app.test", "Sec-Fetch-Site": "same-origin"}
+    got = await http_client.fetch(url, headers=own, raise_error=False)
+    assert (got.code, got.body) == (200, b"ok")
+    others = {"Host": "app.test", "Sec-Fetch-Site": "cross-site", "Origin": "https://page.test"}
+    got = await http_client.fetch(url, headers=others, raise_error=False)
+    assert got.code == 403
+    await proxy.close()
