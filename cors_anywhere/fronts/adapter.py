@@ -15,7 +15,8 @@ from tornado import httputil
 from cors_anywhere.errors import BadRequest
 from cors_anywhere.fronts.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.head import ClientHead
-from cors_anywhere.http1.server import Context, ServerConnection
+from cors_anywhere.http1.life import Context
+from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.messages import CHUNKED
 
 

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from cors_anywhere.http1.life import LINGER_SECONDS
 from cors_anywhere.http1.output import has_closed, reset_socket
-from cors_anywhere.http1.server import LINGER_SECONDS
 
 _READ_BYTES = 65536
 _LOOK_SECONDS = 0.5

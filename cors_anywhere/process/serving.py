@@ -18,7 +18,8 @@ from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.errors import Unavailable
 from cors_anywhere.fronts.wire import WireService
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
-from cors_anywhere.http1.server import ClientLimits, Registry, ServerConnection
+from cors_anywhere.http1.life import ClientLimits
+from cors_anywhere.http1.server import Registry, ServerConnection
 from cors_anywhere.process.accepting import Acceptor, House
 from cors_anywhere.process.descriptors import client_limit, connection_limit, idle_limit
 from cors_anywhere.process.shares import Shares

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, ParamSpec
 
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.http1.server import ClientLimits, ServerConnection, Service
+from cors_anywhere.http1.life import ClientLimits
+from cors_anywhere.http1.server import ServerConnection, Service
 from cors_anywhere.messages import Answer
 from tests.support import PATIENCE
 
