@@ -297,16 +297,19 @@ class TargetConnection(asyncio.Protocol):
 
     # --- waiting ------------------------------------------------------------------------------
 
-    async def _wait(self) -> None:
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    async def _wait(self) -> None:
+        self._raise_failure()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-        if self._failure is not None and not self._reply.queued:
-            raise self._failure
+        if not self._reply.queued:
+            self._raise_failure()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

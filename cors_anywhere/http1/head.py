@@ -187,7 +187,8 @@ def _split(block: bytes, start: int) -> tuple[Fields, dict[str, list[str]]]:
     """The fields of a head that llhttp accepted: all, and by name those that have rules here."""
     fields = []
     special: dict[str, list[str]] = {}
-    for line in block[start + 2 : -4].decode("latin-1").split("\r\n"):
+    lines = block[start + 2 : max(start + 2, len(block) - 4)]  # none: the slice would end first
+    for line in lines.decode("latin-1").split("\r\n"):
         name, _, value = line.partition(":")
         value = value.strip(" \t")
         fields.append((name, value))
