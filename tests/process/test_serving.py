@@ -1,137 +1,128 @@
-"""Ports, TLS, and how the page sees them."""
+"""A program serves the proxy by `async with serve(settings)`."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
+from typing import Any
 
 import pytest
 
-from cors_anywhere.config.settings import Settings
-from cors_anywhere.process.sockets import bind, server_tls
-from tests.support.loopback import in_loop
-from tests.support.needs import needs
-from tests.support.process import command
-from tests.support.target import Do, target
+from cors_anywhere import Answer, RequestHead, Settings, serve
+from tests.support.target import Do, Script, Until, target
 from tests.support.tls import Tls
-from tests.support.wire import Client
+from tests.support.wire import Client, client, until
+
+HELLO: Script = (Do.REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
 
 
-def bound(host: str, port: int = 0) -> list[tuple[int, str, int]]:
-    sockets = bind(Settings(hosts=(host,), port=port))
-    try:
-        return [(sock.family, *sock.getsockname()[:2]) for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()
+def chosen(**settings: Any) -> Settings:
+    open_to_loopback: dict[str, Any] = {
+        "port": 0,
+        "allow_networks": ("127.0.0.0/8",),
+        "require_headers": (),
+    }
+    return Settings(**open_to_loopback | settings)
 
 
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
+def is_listening(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def resolve_both(host: str | None, port: int, **_: object) -> list[tuple[object, ...]]:
-    """What a machine whose localhost has both addresses answers."""
-    stream = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
-    return [
-        (socket.AF_INET, *stream, ("127.0.0.1", port)),
-        (socket.AF_INET6, *stream, ("::1", port, 0, 0)),
-    ]
+def test_it_serves_while_the_block_runs_and_says_where() -> None:
+    async def program() -> int:
+        async with target(HELLO) as site, serve(chosen(base_path="/p")) as server:
+            assert server.urls == (f"http://127.0.0.1:{server.port}/p/",)
+            async with client(server) as connection:
+                await connection.ask(f"p/{site.url}")
+                assert (await connection.reply()).body == b"hello"
+            return server.port
+
+    assert not is_listening(asyncio.run(program()))
 
 
-def test_any_free_port_is_the_same_on_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs(has_ipv6(), "IPv6")
-    monkeypatch.setattr(socket, "getaddrinfo", resolve_both)
-    four, six = bound("localhost")
-    assert (four[:2], six[:2]) == ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-    assert four[2] == six[2] > 0
+def test_it_listens_on_every_host_that_is_named() -> None:
+    async def program() -> None:
+        async with serve(chosen(hosts=("127.0.0.2", "127.0.0.3"))) as server:
+            assert [url.split(":")[1] for url in server.urls] == ["//127.0.0.2", "//127.0.0.3"]
+            for host in ("127.0.0.2", "127.0.0.3"):
+                _, writer = await asyncio.open_connection(host, server.port)
+                writer.transport.abort()
+
+    asyncio.run(program())
 
 
-def test_an_address_is_bound_alone() -> None:
-    ((family, address, port),) = bound("127.0.0.1")
-    assert (family, address) == (socket.AF_INET, "127.0.0.1")
-    assert port > 0
+def test_the_hooks_are_those_of_the_proxy() -> None:
+    def first_look(head: RequestHead) -> Answer:
+        return Answer(418, "Teapot", [], head.path.encode())
+
+    async def program() -> None:
+        async with (
+            serve(chosen(), first_look=first_look) as server,
+            client(server) as connection,
+        ):
+            await connection.ask("short")
+            seen = await connection.reply()
+            assert (seen.status, seen.body) == (418, b"/short")
+
+    asyncio.run(program())
 
 
-def test_a_taken_port_is_an_error_that_leaves_nothing_bound(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    closed: list[int] = []
+def test_at_the_end_what_is_under_way_is_finished() -> None:
+    async def program() -> None:
+        goes_on = asyncio.Event()
+        async with target((HELLO[0], Until(goes_on), HELLO[1])) as site:
+            async with serve(chosen()) as server:
+                connection = Client(*await asyncio.open_connection("127.0.0.1", server.port))
+                await connection.ask(site.url)
+                assert await until(lambda: site.requests)
+                asyncio.get_running_loop().call_later(0.1, goes_on.set)
+            seen = await connection.reply()
+            assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
+            connection.leave()
 
-    class Watched(socket.socket):
-        def close(self) -> None:
-            closed.append(self.family)
-            super().close()
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(socket, "socket", Watched)
-        with pytest.raises(OSError, match="in use"):
-            bind(Settings(hosts=("127.0.0.1",), port=taken.getsockname()[1]))
-    assert closed[0] == socket.AF_INET
-
-
-# --- TLS --------------------------------------------------------------------------------------
+    asyncio.run(program())
 
 
-async def connect(port: int, trust: ssl.SSLContext) -> Client:
-    return Client(*await asyncio.open_connection("127.0.0.1", port, ssl=trust))
-
-
-def test_the_command_serves_https(tls: Tls) -> None:
-    @in_loop
-    async def run(port: int) -> None:
-        script = (Do.REQUEST, b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")
-        async with target(script) as server:
-            client = await connect(port, tls.trust)
-            await client.ask(f"{server.url}a")
-            seen = await client.reply()
-            assert seen.status == 302
-            # The base URL is the one under which the page reached the proxy.
-            assert seen.fields["location"] == f"https://proxy.test/{server.url}b"
-            assert seen.fields["access-control-allow-origin"] == "*"
-            client.leave()
-
-    options = ("--tls-cert", tls.cert, "--tls-key", tls.key)
-    with command(*options, "--max-redirects", "0") as running:
-        run(running.port)
-
-
-def test_https_is_spoken_in_http_1_1_only(tls: Tls) -> None:
-    context = server_tls(Settings(tls_cert=tls.cert, tls_key=tls.key))
-    assert context is not None
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
-    offers = ssl.create_default_context()
-    offers.check_hostname, offers.verify_mode = False, ssl.CERT_NONE
-    offers.set_alpn_protocols(["h2", "http/1.1"])
-    assert _negotiated(context, offers) == "http/1.1"
-
-
-def _negotiated(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
-    """What two contexts agree on, in memory."""
-    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = (
-        client.wrap_bio(down, up, server_hostname="127.0.0.1"),
-        server.wrap_bio(up, down, server_side=True),
-    )
-    for _ in range(4):
-        for end in ends:
+def test_a_program_that_is_cancelled_drains_too_but_for_no_longer_than_it_may() -> None:
+    async def program(site_url: str) -> str:
+        async with serve(chosen(drain_timeout=0.1)) as server:
+            connection = Client(*await asyncio.open_connection("127.0.0.1", server.port))
+            await connection.ask(site_url)
             try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-    return ends[0].selected_alpn_protocol()
+                await asyncio.Event().wait()
+            finally:
+                ended = asyncio.ensure_future(connection.closed())
+        return await ended
+
+    async def cancelled() -> None:
+        async with target((Do.REQUEST, Do.WAIT)) as site:
+            running = asyncio.ensure_future(program(site.url))
+            assert await until(lambda: site.requests)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+    asyncio.run(cancelled())
 
 
-def test_without_a_certificate_there_is_no_tls() -> None:
-    assert server_tls(Settings()) is None
+def test_a_port_that_is_taken_is_an_error() -> None:
+    async def program(port: int) -> None:
+        async with serve(chosen(port=port)):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        asyncio.run(program(taken.getsockname()[1]))
 
 
-def test_a_certificate_that_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(FileNotFoundError):
-        server_tls(Settings(tls_cert="missing.pem", tls_key="missing.pem"))
+def test_tls_is_served_with_the_settings_files(tls: Tls) -> None:
+    async def program() -> None:
+        async with serve(chosen(tls_cert=tls.cert, tls_key=tls.key)) as server:
+            assert server.urls[0].startswith("https://")
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=tls.trust)
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            writer.transport.abort()
+
+    asyncio.run(program())
