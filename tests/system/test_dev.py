@@ -67,13 +67,13 @@ def test_every_request_is_logged_once_with_what_became_of_it(target: Site, tmp_p
         dev.ask(f"{target.url}?secret", f"Origin: {page}")
         dev.ask("http://10.0.0.1/", f"Origin: {page}")
         dev.ask(target.url, "Origin: https://page.test")
-        dev.ask("http://127.0.0.1:1/", f"Origin: {page}")  # a port that browsers do not connect to
+        dev.ask("http://127.0.0.1:1/", f"Origin: {page}")  # nobody listens
     lines = [line for line in (tmp_path / "log").read_text().splitlines() if "GET" in line]
     assert [line.split(", ")[0].split(" ", 1)[1] for line in lines] == [
         f"200 GET {target.url}/",
         "403 GET http://10.0.0.1/",
         f"403 GET {target.url}/",
-        "403 GET http://127.0.0.1:1/",
+        "502 GET http://127.0.0.1:1/",
     ]
     assert all(f"from {page}" in line for line in lines[:2])
     assert "secret" not in "".join(lines)
