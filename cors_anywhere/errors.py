@@ -37,6 +37,11 @@ class ProxyError(Exception):
         super().__init__(self.detail)
 
 
+class IllegalStep(RuntimeError):
+    """Something was done to a connection that its state does not allow: a mistake of the caller's,
+    never of the peer's."""
+
+
 # --- the URL after the first slash -----------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 
+from cors_anywhere.errors import IllegalStep
 from cors_anywhere.http1.answers import NO_CONTENT, own_fields
 from cors_anywhere.http1.body import Body, CloseBody, LengthBody
 from cors_anywhere.http1.head import ClientHead, serialise
@@ -19,7 +20,6 @@ from cors_anywhere.http1.states import (
     IDLE,
     LINGERING,
     WAITING,
-    IllegalStep,
     Reply,
 )
 from cors_anywhere.messages import CHUNKED, Answer, Fields, Length

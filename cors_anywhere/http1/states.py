@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Literal
 
+from cors_anywhere.errors import IllegalStep
+
 Step = Literal[
     "begin",  # the first octet of a head has come
     "head",  # a head is complete
@@ -31,11 +33,6 @@ Step = Literal[
 
 Clock = Literal["idle", "head", "body", "linger", "stall"]
 """What a state waits for at most; its seconds are a `ClientLimits`'s to say."""
-
-
-class IllegalStep(RuntimeError):
-    """Something was done to a connection that its state does not allow: a mistake of the caller's,
-    never of the peer's."""
 
 
 class State:

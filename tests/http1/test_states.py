@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cors_anywhere.errors import IllegalStep
 from cors_anywhere.http1.states import (
     BODY,
     CLOSED,
@@ -16,7 +17,6 @@ from cors_anywhere.http1.states import (
     TUNNEL,
     WAITING,
     WHOLE,
-    IllegalStep,
     State,
     Step,
 )
