@@ -156,12 +156,13 @@ class Life(asyncio.Protocol):
         self.output.pause()
         self._waiting_since = self._loop.time()
         self._unsent = self.output.unacknowledged()
-        self._deadline.set(self._limits.stall_timeout)
+        if self.state is not HEAD:  # whose clock nothing moves
+            self._deadline.set(self._limits.stall_timeout)
 
     def resume_writing(self) -> None:
         self.output.resume()
         self._moved()
-        if self.state is not HEAD:  # whose clock nothing moves
+        if self.state is not HEAD:
             self._watch()
 
     def _stalled(self) -> bool:

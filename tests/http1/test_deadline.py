@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-from collections.abc import Awaitable, Callable
-
 from cors_anywhere.http1.deadline import Deadline
-from tests.support.pipe import HandSetLoop
+from tests.support.pipe import HandSetLoop, stepped
 
 
 class Watched:
@@ -16,27 +12,6 @@ class Watched:
     def __init__(self, loop: HandSetLoop) -> None:
         self.times: list[float] = []
         self.deadline = Deadline(loop, lambda: self.times.append(loop.time()))
-
-
-def stepped(test: Callable[[HandSetLoop], Awaitable[None]]) -> Callable[[], None]:
-    """Runs a test on a clock that it sets by hand."""
-
-    @functools.wraps(test)
-    def run() -> None:
-        loops: list[HandSetLoop] = []
-
-        def make() -> HandSetLoop:
-            loops.append(HandSetLoop())
-            return loops[-1]
-
-        async def main() -> None:
-            await test(loops[0])
-
-        with asyncio.Runner(loop_factory=make) as runner:
-            runner.run(main())
-
-    del run.__wrapped__  # or pytest looks for a fixture named loop
-    return run
 
 
 @stepped

@@ -12,88 +12,9 @@ from cors_anywhere.errors import Refused
 from cors_anywhere.http1.body import MAX_PIECES
 from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.life import ClientLimits
-from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.http1.states import HEAD
-from cors_anywhere.messages import CHUNKED, Length
 from tests.support.loopback import connected, in_loop, refused, serving
-
-HOST = b"Host: proxy.test\r\n"
-GET = b"GET /%s HTTP/1.1\r\n" + HOST + b"\r\n"
-
-
-class Message:
-    """Answers with what it was sent, when it is complete; notes what happens."""
-
-    asks_at_once = True  # for the body
-
-    def __init__(self, root: Root, connection: ServerConnection) -> None:
-        self.root = root
-        self.connection = connection
-        self.body = b""
-        self.left = asyncio.Event()
-
-    def head_received(self, head: ClientHead) -> Awaitable[None] | None:
-        self.head = head
-        self.root.messages.append(self)
-        self.root.arrived.put_nowait(self)
-        if self.asks_at_once:
-            self.connection.want_body()
-        return None
-
-    def data_received(self, data: bytes) -> Awaitable[None] | None:
-        self.body += data
-        return None
-
-    def ended(self) -> None:
-        self.answer(f"{self.head.method} {self.head.path} ".encode() + self.body)
-
-    def gone(self) -> None:
-        self.left.set()
-
-    def begin(self, length: Length | None = CHUNKED, status: int = 200) -> None:
-        """Begins the reply."""
-        self.connection.write_head(status, "OK", [("A", "b")], length)
-
-    def answer(self, body: bytes) -> None:
-        """A whole reply."""
-        self.begin(len(body))
-        self.connection.write(body)
-        self.connection.finish()
-
-
-class Silent(Message):
-    """Does nothing by itself: the test does."""
-
-    def ended(self) -> None:
-        pass
-
-
-class Held(Message):
-    """Takes one piece of the body at a time, when the test lets it."""
-
-    def data_received(self, data: bytes) -> Awaitable[None] | None:
-        super().data_received(data)
-        self.room = asyncio.get_running_loop().create_future()
-        return self.room
-
-
-class Root:
-    """Makes messages of one kind."""
-
-    def __init__(self, kind: type[Message] = Message) -> None:
-        self.kind = kind
-        self.messages: list[Message] = []
-        self.arrived: asyncio.Queue[Message] = asyncio.Queue()
-
-    def receiver(self, connection: ServerConnection) -> Message:
-        return self.kind(self, connection)
-
-
-def reply(body: bytes, *fields: bytes) -> bytes:
-    """The octets of an answer by Message."""
-    extra = b"".join(field + b"\r\n" for field in fields)
-    return b"HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: %d\r\n%s\r\n%s" % (len(body), extra, body)
-
+from tests.support.receivers import GET, HOST, Asking, Held, Message, Root, Silent, reply
 
 # --- requests in turn ----------------------------------------------------------------------------
 
@@ -231,12 +152,6 @@ async def test_a_reply_without_a_body_is_not_framed_and_keeps_the_connection(
 
 EXPECTING = b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\nExpect: 100-Continue\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Asking(Silent):
-    """Says itself when it wants the body."""
-
-    asks_at_once = False
 
 
 @in_loop

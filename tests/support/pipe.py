@@ -8,8 +8,9 @@ only a kernel can do (buffers, resets in flight) is for support/wire.py.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from cors_anywhere.config.settings import Settings
@@ -49,6 +50,27 @@ class HandSetLoop(asyncio.SelectorEventLoop):
     def timers(self) -> list[asyncio.TimerHandle]:
         """Those that will fire."""
         return [timer for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+
+
+def stepped(test: Callable[[HandSetLoop], Awaitable[None]]) -> Callable[[], None]:
+    """Runs a test on a clock that it sets by hand."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        loops: list[HandSetLoop] = []
+
+        def make() -> HandSetLoop:
+            loops.append(HandSetLoop())
+            return loops[-1]
+
+        async def main() -> None:
+            await test(loops[0])
+
+        with asyncio.Runner(loop_factory=make) as runner:
+            runner.run(main())
+
+    del run.__wrapped__  # or pytest looks for a fixture named loop
+    return run
 
 
 class Pipe(asyncio.Transport):
