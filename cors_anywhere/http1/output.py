@@ -148,5 +148,5 @@ def reset_socket(sock: socket.socket) -> None:
     """Makes the coming close of `sock` a reset."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    except OSError:
+    except (OSError, ValueError):  # the latter of uvloop
         pass  # gone already

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+import uvloop
+
 from cors_anywhere.http1.output import Output
+from cors_anywhere.http1.transport import stream
 from tests.support.loopback import in_loop
 
 
@@ -15,11 +19,10 @@ class Writer(asyncio.Protocol):
     """A protocol that only writes, through an Output."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = stream(transport)
         self.ended = asyncio.get_running_loop().create_future()
-        self.output = Output(asyncio.get_running_loop(), transport)
-        transport.set_write_buffer_limits(high=4096)
+        self.output = Output(asyncio.get_running_loop(), self.transport)
+        self.transport.set_write_buffer_limits(high=4096)
 
     def pause_writing(self) -> None:
         self.output.pause()
@@ -187,3 +190,18 @@ async def test_what_waits_to_be_read_is_seen_before_any_event_tells_of_it() -> N
         peer.shutdown(socket.SHUT_WR)
         assert writer.output.peer_has_stirred()
         assert not writer.output.peer_has_spoken()
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_reset_after_the_end_changes_nothing(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def end_twice() -> None:
+        async with pair() as (writer, _):
+            writer.transport.abort()
+            writer.output.reset()
+            await writer.ended
+            writer.output.reset()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(end_twice())

@@ -262,5 +262,5 @@ def test_a_front_server_waits_longer_than_the_proxy(name: str) -> None:
     settings = Settings()
     for_proxy, for_body = ([int(n) for n in re.findall(p, block(name))] for p in PATIENT[name])
     assert min(for_proxy) > settings.connect_timeout + settings.head_timeout
-    assert min(for_proxy) > getattr(settings, "tunnel_timeout", 600)
+    assert min(for_proxy) > settings.tunnel_timeout
     assert min(for_body) > settings.idle_timeout
