@@ -52,6 +52,7 @@ class Askers:
         self._allow = OriginSet(allow)
         self._deny = OriginSet(deny)
         self._required = tuple(name.lower() for name in required)
+        self._any_of = frozenset(self._required)
         self.by_origin = bool(self._allow or self._deny)
 
     def identify(self, index: Mapping[str, str], own: str | None) -> str | None:
@@ -86,7 +87,7 @@ class Askers:
         name's page can be of our own origin.
         """
         is_own = origin is not None and origin == own
-        if self._required and not is_own and not any(name in index for name in self._required):
+        if self._required and not is_own and self._any_of.isdisjoint(index):
             names = ",".join(self._required)
             raise HeaderRequired(
                 f"Missing required request header. Must specify one of: {names}",

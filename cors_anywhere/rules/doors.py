@@ -113,12 +113,11 @@ class Doors:
         base = mounted_at or self._base_path
         return f"{scheme}://{host}{base}" if host else base
 
-    def leads_here(self, target: Target, own_origin: str | None, mounted_at: str = "") -> bool:
-        """Whether a target is this proxy, at the origin at which the client called it."""
-        if target.origin != own_origin:
-            return False
+    def leads_here(self, path: str, mounted_at: str = "") -> bool:
+        """Whether a path at the origin of this proxy is the proxy's, not that of what is beside
+        it."""
         base = mounted_at or self._base_path
-        return target.path.startswith(base) and target.path[len(base) : len(base) + 1] in "/?"
+        return path.startswith(base) and path[len(base) : len(base) + 1] in "/?"
 
     def parse(self, path: str) -> Target:
         """The target that a path names, first slash included.

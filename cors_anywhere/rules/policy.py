@@ -139,29 +139,31 @@ class Policy:
     def _plan(
         self, head: RequestHead, target: Target, origin: str | None, own: str | None, upgrade: bool
     ) -> Plan | Answer:
-        if self._choices.redirect_same_origin and origin == target.origin:
+        there = target.origin
+        if there == origin and self._choices.redirect_same_origin:
             return replies.go_there(target)
         limit = self._choices.max_body_bytes
         if limit is not None and _exceeds(head.length, limit):
             raise BodyTooLarge(rule="body-size")
-        if self._doors.leads_here(target, own, head.base):
+        if there == own and self._doors.leads_here(target.path, head.base):
             raise ProhibitedTarget(
                 f"The target is this proxy itself: it does not fetch {target.url}.",
                 rule="own-address",
             )
         exception_only, private = self._targets.judge(target)
         fields, _, gathered = self._request_table.sort(head.fields)
+        continued = to_continue(gathered) if gathered else ()
         return Plan(
-            target=target,
-            method=head.method,
-            fields=fields,
-            with_body=head.length != 0,
-            first=target,
-            hops=(),
-            exception_only=exception_only,
-            upgrade=upgrade,
-            private=private,
-            continued=to_continue(gathered) if gathered else (),
+            target,
+            head.method,
+            fields,
+            head.length != 0,
+            target,
+            (),
+            exception_only,
+            upgrade,
+            private,
+            continued,
         )
 
     def outbound(self, head: RequestHead, plan: Plan) -> Fields:
@@ -180,10 +182,11 @@ class Policy:
         limit = self._choices.max_response_bytes
         if limit is not None and head.method != "HEAD" and _exceeds(reply.length, limit):
             raise ResponseBodyTooLarge(rule="response-size")
-        new = redirects.destination(plan, reply)
-        most = self._choices.max_redirects
-        if new and redirects.may_follow(plan, reply, most=most, replayable=replayable):
-            return Follow(self._judged(redirects.next_plan(plan, reply, new)))
+        if reply.status in redirects.REDIRECTS:
+            new = redirects.destination(plan, reply)
+            most = self._choices.max_redirects
+            if new and redirects.may_follow(plan, reply, most=most, replayable=replayable):
+                return Follow(self._judged(redirects.next_plan(plan, reply, new)))
         return self._deliver(head, plan, reply)
 
     def _judged(self, plan: Plan) -> Plan:

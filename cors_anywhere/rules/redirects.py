@@ -50,9 +50,7 @@ _UNUSABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def destination(plan: Plan, reply: ReplyHead) -> Target | None:
-    """Where a reply redirects to; None for one that does not, or to nothing that can be fetched."""
-    if reply.status not in REDIRECTS:
-        return None
+    """Where a redirect leads; None where it leads to nothing that can be fetched."""
     for name, value in reply.fields:
         if name.lower() == "location":
             return resolve_location(plan.target, value)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cors_anywhere.errors import ProxyError, TooManyRequests
-from cors_anywhere.messages import Answer, Exceeded, Fields, Hop, Plan, Target
+from cors_anywhere.messages import Answer, Exceeded, Fields, Plan, Target
 from cors_anywhere.rules import cors
 from cors_anywhere.rules.headers import Sorted
 from cors_anywhere.tokens import list_items
@@ -52,7 +52,7 @@ class Replies:
         if error.error:
             fields.append(("proxy-status", _proxy_status(error)))
         if plan is not None:
-            fields += report(plan.first.url, plan.target.url, plan.hops)
+            fields += report(plan)
         lines = [error.detail, error.hint, _which_hop(error, plan)]
         body = "\n".join(filter(None, lines)).encode()
         return Answer(error.status, error.reason, self.varying(own_fields(fields)), body)
@@ -102,17 +102,18 @@ def proxied_fields(
         names += [name for name, _ in given]
     if keep_length and (length := _single_length(gathered)):
         fields.append(("content-length", length))
-    fields += report(plan.first.url, plan.target.url, plan.hops)
+    fields += report(plan)
     fields += cors.reply_fields(names, len(plan.hops))
     return fields
 
 
-def report(first_url: str, final_url: str, hops: Sequence[Hop]) -> list[tuple[str, str]]:
+def report(plan: Plan) -> Fields:
     """What was asked for, what answered, and the redirects that came between."""
-    fields = [("x-request-url", first_url), ("x-final-url", final_url)]
-    for number, hop in enumerate(hops, 1):
-        fields.append((cors.redirect_name(number), f"{hop.status} {hop.url}"))
-    return fields
+    ends = (("x-request-url", plan.first.url), ("x-final-url", plan.target.url))
+    if not plan.hops:
+        return ends
+    hops = enumerate(plan.hops, 1)
+    return (*ends, *[(cors.redirect_name(n), f"{hop.status} {hop.url}") for n, hop in hops])
 
 
 def clean_reason(reason: str) -> str:
