@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from cors_anywhere.errors import IllegalStep
 from cors_anywhere.http1.answers import _imf_fixdate
 from cors_anywhere.http1.life import ClientLimits
 from cors_anywhere.http1.server import ServerConnection
-from cors_anywhere.http1.states import IllegalStep
 from cors_anywhere.messages import CHUNKED, Answer
 from tests.support.loopback import refusal
 from tests.support.pipe import HandSetLoop, Pipe, stepped
