@@ -5,6 +5,9 @@ Owns: the octets of a client, and how they may be read. Must not know: how the p
 Each row is sent with one well-formed request behind it, the canary. Where a row is refused the
 canary must never reach the target; where it is served the canary must arrive as itself. So a
 message that could be framed in two ways shows it.
+
+A second and a third column say where Tornado's own parser, and the routes of an application, read a
+request otherwise. There too each is read in one way only.
 """
 
 # ruff: noqa: E501 - one row, one line
@@ -384,3 +387,63 @@ ROWS = (
     *PIPELINES,
     *CUT_SHORT,
 )
+
+
+class Verdict(NamedTuple):
+    """What becomes of a row on a front that reads it otherwise."""
+
+    replies: tuple[int, ...]
+    served: tuple[Seen, ...] = ()
+    canary: bool = False
+
+
+def otherwise(verdict: Verdict, *names: str) -> dict[str, Verdict]:
+    """The same verdict for several rows."""
+    return dict.fromkeys(names, verdict)
+
+
+LF = (
+    *("lf-only", "lf-after-request-line", "lf-after-field", "lf-before-empty-line"),
+    *("lf-as-empty-line", "lf-before-request", "cr-before-request"),
+)
+SERVERS = {
+    # It names no other status for a request line or a head that it cannot read.
+    **otherwise(Verdict((400,)), "version-2.0", "version-0.9", "version-3.0", "http2-preface"),
+    **otherwise(Verdict((400,)), "method-huge", "target-endless"),
+    # A line may end with LF alone in a head, not in chunks (RFC 9112 section 2.2 leaves it free).
+    **otherwise(Verdict((200,), (GOT,), True), *LF),
+    **otherwise(Verdict((200, 200), (GOT, Seen("GET", "/inner")), True), "lf-lf-hides-a-request"),
+    **otherwise(
+        Verdict((200, 200), (Seen("POST", "/p"), Seen("GET", "/inner")), True),
+        *("coding-behind-lf", "coding-tab-behind"),
+    ),
+    "lf-behind-chunks": Verdict((200,), (Seen("POST", "/p"),), True),
+    # One empty line, and neither extensions nor trailers.
+    "empty-lines-before-request": Verdict((400,)),
+    "empty-lines-between": Verdict((200, 400), (GOT,)),
+    **otherwise(Verdict((400,)), "chunk-extensions", "trailers"),
+    "chunk-extension-huge": Verdict(()),
+    # Its deadlines end a connection without a word.
+    **otherwise(Verdict(()), *(row.name for row in CUT_SHORT)),
+    "silence-behind-good": Verdict((200,), (GOT,)),
+}
+NO_PATH = {row.name for row in TARGET_FORMS if b" /" not in row.octets.partition(b"\r\n")[0]}
+APPLICATIONS = SERVERS | {
+    # No route leads from a target that is no path to the handler; a bad Host is refused before.
+    **otherwise(
+        Verdict((404,), (), True),
+        *NO_PATH - {"absolute-no-field-host", "absolute-two-field-hosts"},
+    ),
+    "endless-field": Verdict((400,)),
+}
+READS_OTHERWISE = {"server": SERVERS, "application": APPLICATIONS}
+
+UNREAD = (
+    *("length-nul", "length-vertical-tab", "length-folded", "length-space-before-colon"),
+    *("coding-vertical-tab", "coding-nul", "coding-folded", "coding-fold-behind"),
+    *("coding-space-before-colon", "coding-nul-in-name", "coding-behind-cr"),
+)
+"""Heads that Tornado refuses itself, in a reply without fields."""
+
+JUDGED = {row.name for row in (*LENGTHS, *CODINGS) if row.refused} - {*UNREAD, *SERVERS}
+"""Lengths and codings that every front refuses in the same words."""

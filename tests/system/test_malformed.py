@@ -1,15 +1,21 @@
-"""Each row of the table of malformed requests, through the real proxy to a recording target."""
+"""Each row of the table of malformed requests, through each front to a recording target."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 
 import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application
 
-from tests.malformed import CANARY, ROWS, TARGET, Row, Seen
+from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
+from tests.malformed import CANARY, JUDGED, READS_OTHERWISE, ROWS, TARGET, Row, Seen, Verdict
 from tests.support import PATIENCE, wire
+from tests.support.fronts import OPEN
 from tests.support.loopback import in_loop
 from tests.support.wire import Client, Proxy, client, proxied
 
@@ -171,3 +177,59 @@ async def first_reply(proxy: Proxy, octets: bytes) -> wire.Seen:
     async with client(proxy) as connection:
         connection.writer.write(octets)
         return await connection.reply()
+
+
+# --- Tornado's own parser -------------------------------------------------------------------------
+
+
+class Port(NamedTuple):
+    """Where a front listens."""
+
+    port: int
+
+
+@asynccontextmanager
+async def by_tornado(kind: str, seconds: float) -> AsyncIterator[Port]:
+    """A proxy on Tornado's own server, with or without an application around it."""
+    chosen: dict[str, Any] = {**OPEN}
+    cors = CorsProxy(Settings(**chosen))
+    routes = [(r"/(.*)", CorsProxyHandler, {"proxy": cors})]
+    root = cors if kind == "server" else Application(routes, log_function=lambda _: None)
+    server = HTTPServer(root, idle_connection_timeout=seconds, body_timeout=seconds)
+    listening, port = bind_unused_port(address="127.0.0.1")
+    server.add_socket(listening)
+    try:
+        yield Port(port)
+    finally:
+        server.stop()
+        await server.close_all_connections()
+        await cors.close()
+
+
+@pytest.mark.parametrize("kind", ["server", "application"])
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+@in_loop
+async def test_tornados_fronts_read_it_in_exactly_one_way_too(
+    row: Row, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    alike = Verdict(row.replies, row.served, row.canary)
+    verdict = READS_OTHERWISE[kind].get(row.name, alike)
+    seconds = LATE if 408 in row.replies else PATIENCE
+    async with (
+        recording() as (target, authority),
+        by_tornado(kind, seconds) as proxy,
+        client(proxy) as connection,
+    ):
+        octets = row.octets + (CANARY if row.followed else b"")
+        connection.writer.write(octets.replace(TARGET, authority))
+        replies = [await connection.reply() for _ in verdict.replies]
+        assert tuple(reply.status for reply in replies) == verdict.replies
+        if row.name in JUDGED:
+            is_complete_refusal(replies[-1], 400)
+        if verdict.canary:
+            assert (await connection.reply()).status == 200
+        else:
+            assert (await connection.reply()).status == 0  # the end
+    expected = [*verdict.served, Seen("GET", "/canary")] if verdict.canary else [*verdict.served]
+    assert target.seen == expected
+    assert not [record for record in caplog.records if record.exc_info]
