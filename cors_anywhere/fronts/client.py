@@ -73,6 +73,7 @@ class FrontClient(ABC):
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
+        self._make_room()
 
     # --- its body -----------------------------------------------------------------------------
 

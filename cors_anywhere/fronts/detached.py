@@ -47,6 +47,18 @@ async def _linger(stream: IOStream, written: Awaitable[None]) -> None:
         stream.close()
 
 
+async def wait_for_room(stream: IOStream, room: Awaitable[None], gone: Callable[[], None]) -> None:
+    """Waits until more can be taken from a stream that is not read meanwhile. A client that leaves
+    is noticed by looking: it is closed then, and `gone` called."""
+    waited = asyncio.ensure_future(room)
+    while not waited.done():
+        await asyncio.wait((waited,), timeout=_LOOK_SECONDS)
+        if not waited.done() and (stream.closed() or has_closed(stream.socket)):
+            stream.close()
+            gone()
+            return
+
+
 class DetachedConnection:
     """What is left of an `HTTPConnection` after a 101.
 
@@ -72,17 +84,9 @@ class DetachedConnection:
             while True:
                 room = self._feed(await self._stream.read_bytes(_READ_BYTES, partial=True))
                 if room is not None:
-                    await self._wait_for(asyncio.ensure_future(room))
+                    await wait_for_room(self._stream, room, self._gone)
         except StreamClosedError:
             self._end()
-
-    async def _wait_for(self, room: asyncio.Future[None]) -> None:
-        while not room.done():
-            await asyncio.wait((room,), timeout=_LOOK_SECONDS)
-            if not room.done() and has_closed(self._stream.socket):
-                self._stream.close()
-                self._gone()
-                return
 
     async def write(self, chunk: bytes) -> None:
         """Sends a piece; returns when more may be sent."""

@@ -16,7 +16,7 @@ from tornado.iostream import StreamClosedError
 
 from cors_anywhere.errors import BodyTooLarge, ProxyError
 from cors_anywhere.fronts.client import FrontClient
-from cors_anywhere.fronts.detached import DetachedConnection, linger
+from cors_anywhere.fronts.detached import DetachedConnection, linger, wait_for_room
 from cors_anywhere.fronts.fields import WireHeaders
 from cors_anywhere.fronts.heads import decompressed
 from cors_anywhere.http1.answers import own_fields
@@ -49,6 +49,12 @@ class StockClient(FrontClient):
         here = "" if stream.closed() else stream.socket.getsockname()
         if isinstance(here, tuple):
             self._proxy.own.add(*here[:2])
+
+    def data_received(self, data: bytes) -> Awaitable[None] | None:
+        room = super().data_received(data)
+        if room is None or self._tunnel is not None:
+            return room
+        return wait_for_room(self._connection.stream, room, self.gone)
 
     @property
     def closed(self) -> bool:
@@ -123,6 +129,7 @@ class StockClient(FrontClient):
         if not stream.closed():
             reset_socket(stream.socket)
             stream.close()
+        self._make_room()  # Tornado's reading waits for it, and sees the end when it goes on
 
     def when_draining(self, callback: Callable[[], None]) -> None:
         """Never: Tornado's own server does not tell."""

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
 
+from cors_anywhere import CorsProxy, Settings
+from cors_anywhere.http1.output import reset_socket
+from tests.support import PATIENCE
 from tests.support.fronts import OPEN, ORIGIN, Front, only, tornado_front
+from tests.support.loopback import Peer, connected, in_loop
 from tests.support.site import Site, Wire, reply
+from tests.support.target import Do, Until
+from tests.support.target import target as scripted
+from tests.support.wire import until
 
-pytestmark = only("server", "application")
+on_both = only("server", "application")
 
 MIB = 1024 * 1024
 LARGE = 110  # MiB: Tornado's own limit is 100
@@ -24,6 +36,7 @@ def counting(wire: Wire) -> None:
     wire.send(reply(str(came).encode()))
 
 
+@on_both
 def test_a_body_of_any_size_passes_where_no_limit_is_set(proxy: Front, target: Site) -> None:
     url = target.on("/a", counting)
     with proxy.connect() as connection:
@@ -40,6 +53,7 @@ def limiting(kind: str) -> Iterator[Front]:
         yield running
 
 
+@on_both
 def test_a_limit_of_the_servers_own_is_told_to_the_page(limiting: Front, target: Site) -> None:
     assert limiting.page(target.url, method="POST", body=bytes(1000)).text == "ok"
     target.clear()
@@ -48,6 +62,7 @@ def test_a_limit_of_the_servers_own_is_told_to_the_page(limiting: Front, target:
     assert target.requests == []
 
 
+@on_both
 def test_nothing_is_fetched_for_a_client_that_has_left(proxy: Front, target: Site) -> None:
     with proxy.connect() as connection:
         connection.ask(f"{target.url}/a", f"Origin: {ORIGIN}", "Connection: close")
@@ -58,6 +73,7 @@ def test_nothing_is_fetched_for_a_client_that_has_left(proxy: Front, target: Sit
     assert [request.path for request in target.requests] == ["/a", "/b"]
 
 
+@on_both
 @pytest.mark.parametrize("fields", [(), ("Content-Length: 9",)], ids=["whole", "within-its-body"])
 def test_a_client_that_leaves_during_its_reply_is_no_failure(
     proxy: Front, target: Site, caplog: pytest.LogCaptureFixture, fields: tuple[str, ...]
@@ -76,3 +92,53 @@ def test_a_client_that_leaves_during_its_reply_is_no_failure(
             assert connection.head()[0] == 200
         assert target.finished.get(timeout=10) == b"left"
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@asynccontextmanager
+async def served(**settings: Any) -> AsyncIterator[int]:
+    """A proxy on Tornado's server in this loop; the port."""
+    proxy = CorsProxy(Settings(**OPEN | settings))
+    server = HTTPServer(proxy)
+    sock, port = bind_unused_port(address="127.0.0.1")
+    server.add_socket(sock)
+    try:
+        yield port
+    finally:
+        server.stop()
+        async with asyncio.timeout(PATIENCE):
+            await server.close_all_connections()
+        await proxy.close()
+
+
+async def upload_until_nobody_reads(peer: Peer, url: str) -> None:
+    """Sends a body as far as it goes."""
+    head = f"POST /{url} HTTP/1.1\r\nHost: p\r\nContent-Length: {LARGE * MIB}\r\n\r\n"
+    peer.writer.write(head.encode())
+    left = 0
+    while left < MIB:  # in a transport that keeps it to itself for longer than others need
+        peer.writer.write(bytes(MIB))
+        await asyncio.sleep(0.05)
+        left = peer.writer.transport.get_write_buffer_size()
+
+
+@in_loop
+async def test_a_reply_that_breaks_off_leaves_nobody_waiting_for_more_of_the_request() -> None:
+    goes_on = asyncio.Event()
+    script = (Do.REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Until(goes_on), Do.RST)
+    async with scripted(script) as server, served() as port:
+        before = len(asyncio.all_tasks())
+        async with connected(port) as peer:
+            await upload_until_nobody_reads(peer, server.url)
+            await peer.until(b"\r\n\r\n")
+            goes_on.set()
+            assert await peer.was_reset()
+        assert await until(lambda: len(asyncio.all_tasks()) <= before)
+
+
+@in_loop
+async def test_a_client_that_leaves_while_its_body_waits_is_noticed() -> None:
+    async with scripted((Do.REQUEST, Do.HOLD)) as server, served() as port:
+        async with connected(port) as peer:
+            await upload_until_nobody_reads(peer, server.url)
+            reset_socket(peer.writer.get_extra_info("socket"))  # an end waits behind the body
+        await server.ended.wait()
