@@ -50,8 +50,8 @@ def spread(addresses: Sequence[str], count: int) -> Sequence[str]:
     for address in addresses:
         alike = (":" in address) is (":" in addresses[0])
         (first if alike else others).append(address)
-    half = max(count - len(others), (count + 1) // 2)
-    return (*first[:half], *others[: count - half])
+    first = first[: max(count - len(others), (count + 1) // 2)]
+    return (*first, *others[: count - len(first)])
 
 
 class Resolver(Protocol):

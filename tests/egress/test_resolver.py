@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cors_anywhere import errors
-from cors_anywhere.egress.resolver import CachingResolver
+from cors_anywhere.egress.resolver import CachingResolver, spread
 from tests.support import PATIENCE
 from tests.support.dns import NXDOMAIN, SERVFAIL, SILENT, Reply, StubDns, alternating, by_type
 
@@ -214,6 +214,98 @@ def test_too_many_queries_are_refused_at_once_and_room_is_made_again(dns: StubDn
             assert await ended(resolver, "2.example") == V4
 
     run(main())
+
+
+def test_a_look_up_that_nobody_waits_for_takes_no_place(dns: StubDns) -> None:
+    dns.zone.update({f"{n}.example": SILENT for n in range(8)})
+
+    async def main() -> None:
+        async with resolving(dns, max_pending=2) as resolver:
+            for n in range(8):
+                asking = asyncio.create_task(ended(resolver, f"{n}.example"))
+                await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+            assert await ended(resolver, "name.example") == f"{V4},{V6}"
+
+    run(main())
+
+
+def test_a_place_is_held_until_the_last_asker_has_gone(dns: StubDns) -> None:
+    async def main() -> None:
+        async with resolving(dns, max_pending=1) as resolver:
+            asking = [asyncio.create_task(ended(resolver, "silent.example")) for _ in "123"]
+            await asyncio.sleep(0)
+            for leaving in asking:
+                assert await ended(resolver, "name.example") == "Unavailable"
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+            assert await ended(resolver, "name.example") == f"{V4},{V6}"
+
+    run(main())
+
+
+def test_whoever_asks_again_joins_the_look_up_that_was_left(dns: StubDns) -> None:
+    dns.zone["slow.example"] = Reply((V4,), delay=0.2)
+
+    async def main() -> None:
+        async with resolving(dns) as resolver:
+            leaving = asyncio.create_task(ended(resolver, "slow.example"))
+            await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+            assert await ended(resolver, "slow.example") == V4
+        assert dns.asked["slow.example", "A"] == 1
+
+    run(main())
+
+
+def test_the_look_ups_that_were_left_are_bounded_too(dns: StubDns) -> None:
+    dns.zone.update({f"{n}.example": SILENT for n in range(9)})
+
+    async def main() -> None:
+        async with resolving(dns, max_pending=1) as resolver:
+            for n in range(8):
+                asking = asyncio.create_task(ended(resolver, f"{n}.example"))
+                await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+            assert await ended(resolver, "8.example") == "Unavailable"
+
+    run(main())
+
+
+def test_of_a_name_with_thousands_of_addresses_few_are_looked_at_and_fewer_kept(
+    dns: StubDns,
+) -> None:
+    addresses = tuple(f"10.0.{n >> 8}.{n & 255}" for n in range(4000))
+    dns.zone["many.example"] = Reply(addresses)
+
+    async def main() -> None:
+        async with resolving(dns) as resolver:
+            kept = await resolver.resolve("many.example")
+            assert len(kept) == 16
+            assert set(kept) <= set(addresses)
+            assert resolver._answers["many.example"].addresses == kept
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("addresses", "count", "kept"),
+    [
+        ("a b c", 4, "a b c"),
+        ("a b c d e", 4, "a b c d"),
+        (": a b c d", 4, ": a b c"),
+        ("a b c d :: :", 4, "a b :: :"),
+        ("a b c d e : :: :a", 4, "a b : ::"),
+        ("a b : ::", 3, "a b :"),
+    ],
+)
+def test_what_is_chosen_of_many_addresses_holds_both_families(
+    addresses: str, count: int, kept: str
+) -> None:
+    assert list(spread(addresses.split(), count)) == kept.split()
 
 
 def test_emptying_the_cache_of_c_ares_keeps_the_queries_under_way(dns: StubDns) -> None:
