@@ -120,6 +120,8 @@ def _value(option: Option, raw: str | bool, given: Given) -> Any:
 def _read_text(option: Option, text: str) -> Any:
     if not text:
         raise ValueError(f"is empty: {_instead_of_nothing(option)}")
+    if "\0" in text:  # no process can be given one; a program's own mapping can
+        raise ValueError("holds a NUL octet: remove it")
     if option.kind == "many" and "," in text and not option.holds_commas:
         raise ValueError(
             f'"{text}" has a comma: repeat the option, as in {_repeated(option, text)}'

@@ -184,6 +184,7 @@ def test_requiring_headers_and_none_is_a_contradiction() -> None:
         ("port", "1_0", "write digits only"),
         ("port", "8080.5", "write digits only"),
         ("port", "٨٠", "write digits only"),
+        ("help-file", "a\0", "NUL"),
         ("head-timeout", "30s", "30 or 0.5"),
         ("head-timeout", "nan", "30 or 0.5"),
         ("head-timeout", "1e3", "30 or 0.5"),

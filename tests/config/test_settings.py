@@ -6,9 +6,12 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from cors_anywhere.config.given import Given
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 from cors_anywhere.config.problems import SettingsError
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.messages import Target
@@ -121,6 +124,34 @@ def test_all_mistakes_in_the_environment_are_raised_at_once_by_their_variables()
     with pytest.raises(SettingsError) as raised:
         Settings.from_env(variables)
     assert {problem.setting for problem in raised.value.problems} == set(variables)
+
+
+VARIABLES = [name for option in OPTIONS for name in (option.variable, *option.legacy)]
+PIECES = (
+    *("https://", "*.", "a.test", "com", ":", "*", "/", "50", "/minute", "0", ",", " ", "[::1]"),
+    *("10.0.0.0/8", "null", "self", "@", "%", "\\", "xn--", "\xfc", "\udcff", "\0", "-1", "]"),
+    *("/(/", "tcp://", "true", "x: y"),
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.given(
+    strategies.dictionaries(
+        strategies.sampled_from([*VARIABLES, *PROXY_VARIABLES]),
+        strategies.lists(strategies.sampled_from(PIECES), max_size=8).map("".join),
+        max_size=5,
+    )
+)
+def test_any_environment_makes_settings_or_mistakes_with_their_names(
+    variables: dict[str, str],
+) -> None:
+    try:
+        Settings.from_env(variables)
+    except SettingsError as error:
+        for setting, text in error.problems:
+            assert setting in variables or text.startswith("is missing")
+            assert text
+            assert "\n" not in text
 
 
 def test_a_variable_that_is_not_known_is_logged(caplog: pytest.LogCaptureFixture) -> None:
