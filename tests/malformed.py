@@ -432,7 +432,7 @@ APPLICATIONS = SERVERS | {
     # No route leads from a target that is no path to the handler; a bad Host is refused before.
     **otherwise(
         Verdict((404,), (), True),
-        *NO_PATH - {"absolute-no-field-host", "absolute-two-field-hosts"},
+        *NO_PATH - {"absolute-no-field-host", "absolute-two-field-hosts", "connect"},
     ),
     "endless-field": Verdict((400,)),
 }

@@ -56,6 +56,15 @@ def test_a_row_is_refused_and_its_public_neighbours_are_reached(play: Play, row:
     assert [(wrong(treatment), treatment) for treatment in seen if wrong(treatment)] == []
 
 
+@pytest.mark.parametrize("row", ROWS, ids=[row.cidr for row in ROWS])
+def test_a_row_holds_though_an_outbound_proxy_carries_the_request(play: Play, row: Row) -> None:
+    addresses = samples(row)
+    seen = [treatment for treatment in play("carried") if treatment["address"] in addresses]
+    assert len(seen) == 2 * len(addresses)
+    assert [(wrong(treatment), treatment) for treatment in seen if wrong(treatment)] == []
+    assert [one["carried"] for one in seen] == [int(one["status"] == 200) for one in seen]
+
+
 def test_a_name_that_flips_never_leads_to_its_private_address(play: Play) -> None:
     seen = play("flip")
     assert set(seen["connections"]) == {PUBLIC}

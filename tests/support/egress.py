@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.support.dns import Reply, alternating
+from tests.support.forward_proxy import forward_proxy
 from tests.support.process import started
 from tests.support.rows import ROWS, samples
 from tests.support.wire import Client, Seen, client
@@ -57,6 +58,25 @@ async def table() -> list[dict[str, Any]]:
                             asked = {"address": address, "form": form, "port": port}
                             made = {"connections": list(here.target.connections)}
                             report.append(asked | made | told(seen))
+    return report
+
+
+async def carried() -> list[dict[str, Any]]:
+    """A7: every sample of every row as a literal, by way of the operator's own proxy."""
+    report = []
+    async with world({}) as here, forward_proxy() as forwarder:
+        by = f"http://127.0.0.1:{forwarder.port}"
+        with started(variables={"http_proxy": by, "https_proxy": by}) as proxy:
+            async with client(proxy) as connection:
+                for address in sorted({address for row in ROWS for address in samples(row)}):
+                    for port in PORTS:
+                        here.target.connections.clear()
+                        forwarder.heads.clear()
+                        seen = await fetch(connection, f"http://{host(address)}:{port}/")
+                        asked = {"address": address, "form": "literal", "port": port}
+                        made = {"connections": list(here.target.connections)}
+                        carried = {"carried": len(forwarder.heads)}
+                        report.append(asked | made | carried | told(seen))
     return report
 
 
@@ -215,7 +235,8 @@ def _counted(values: list[str]) -> dict[str, int]:
 
 
 SCENARIOS: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
-    scenario.__name__: scenario for scenario in (table, flip, mixed, redirects, loops, slow)
+    scenario.__name__: scenario
+    for scenario in (table, carried, flip, mixed, redirects, loops, slow)
 }
 
 if __name__ == "__main__":
