@@ -51,6 +51,7 @@ _SERVERS_OWN: Final = HOP_BY_HOP | {"content-length"}
 
 def first_look_of(hook: FirstLook) -> Callable[[RequestHead], Awaitable[Answer | None]]:
     """The hook as the relay asks it. What is returned raises ProxyError for an unusable answer."""
+    _check_parameters("first_look", hook, "head")
 
     async def look(head: RequestHead) -> Answer | None:
         answer: Any = await _result(hook(head))
@@ -66,6 +67,7 @@ def choose_proxy_of(
     hook: ChooseProxy,
 ) -> Callable[[Target, RequestHead], Awaitable[OutboundProxy | None]]:
     """The hook as egress asks it. What is returned raises ProxyError for an unusable proxy."""
+    _check_parameters("choose_proxy", hook, "target", "head")
 
     async def choose(target: Target, head: RequestHead) -> OutboundProxy | None:
         proxy: Any = await _result(hook(target, head))
@@ -80,6 +82,7 @@ def choose_proxy_of(
 def on_outcome_of(hook: OnOutcome) -> Callable[[Outcome], None]:
     """The hook as whoever tells outcomes calls it: an async one runs on by itself, and a failure is
     logged."""
+    _check_parameters("on_outcome", hook, "outcome")
     running: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 
     async def run_on(rest: Awaitable[None]) -> None:
@@ -107,6 +110,7 @@ class AskingMeter:
     `rate`, whose exemptions and sentence stay."""
 
     def __init__(self, hook: CheckRate, rate: RateLimit | None) -> None:
+        _check_parameters("check_rate", hook, "origin", "head")
         self._hook = hook
         self._rate = rate
 
@@ -131,6 +135,20 @@ async def _result(returned: Any) -> Any:
 
 
 # --- what hooks get wrong -------------------------------------------------------------------------
+
+
+def _check_parameters(hook: str, function: Callable[..., object], *names: str) -> None:
+    """Raises TypeError for a function that cannot be called with these."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):  # it does not tell; a call will
+        return
+    try:
+        signature.bind(*names)
+    except TypeError as error:
+        raise TypeError(
+            f"the hook {hook} is called as {hook}({', '.join(names)}): {error}"
+        ) from None
 
 
 def _refuse(hook: str, mistake: str) -> NoReturn:

@@ -48,7 +48,8 @@ class Proxy:
 
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
     wait for their next request; `client_share` the requests at a time of a client that a trusted
-    proxy names, unless the settings say. Raises SettingsError or OSError (a CA file).
+    proxy names, unless the settings say. Raises OSError for a CA file, and TypeError for a hook
+    that cannot be called.
     """
 
     def __init__(

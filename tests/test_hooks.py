@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,7 +31,11 @@ LOOPBACK = ("127.0.0.0/8",)
 
 
 async def once(
-    url: str, settings: Settings | None = None, method: str = "GET", **hooks: Any
+    url: str,
+    settings: Settings | None = None,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    **hooks: Any,
 ) -> HTTPResponse:
     """One request to a proxy with these hooks."""
     proxy = CorsProxy(settings or Settings(allow_networks=LOOPBACK), **hooks)
@@ -37,7 +43,8 @@ async def once(
     server = HTTPServer(proxy)
     server.add_socket(sock)
     try:
-        return await ask(AsyncHTTPClient(), f"http://127.0.0.1:{port}/{url}", method=method)
+        asked = f"http://127.0.0.1:{port}/{url}"
+        return await ask(AsyncHTTPClient(), asked, method=method, headers=headers or {})
     finally:
         server.stop()
         await server.close_all_connections()
@@ -276,3 +283,47 @@ async def test_any_answer_that_is_http_goes_out_as_it_is(answer: Answer) -> None
     assert (got.code, got.reason, got.body) == (answer.status, answer.reason, answer.body)
     for name, value in answer.fields:
         assert value in got.headers.get_list(name)
+    assert ("content-length" in got.headers) is (answer.status != 204)
+    assert len(got.headers.get_list("date")) == 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "wrong", "called"),
+    [
+        ("first_look", lambda: None, "first_look(head)"),
+        ("choose_proxy", lambda target: None, "choose_proxy(target, head)"),
+        ("check_rate", lambda origin: None, "check_rate(origin, head)"),
+        ("on_outcome", lambda *, outcome: None, "on_outcome(outcome)"),
+    ],
+)
+def test_a_hook_that_cannot_be_called_is_refused_at_once(
+    hook: str, wrong: Callable[..., None], called: str
+) -> None:
+    hooks: dict[str, Any] = {hook: wrong}
+    with pytest.raises(TypeError, match=re.escape(f"the hook {hook} is called as {called}: ")):
+        CorsProxy(**hooks)
+
+
+class Counter:
+    """A hook may be an object, or a method."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __call__(self, head: RequestHead) -> None:
+        self.seen.append(head.method)
+
+    async def later(self, head: RequestHead, more: str = "") -> None:
+        self(head)
+
+
+@pytest.mark.gen_test
+async def test_first_look_sees_what_could_reach_a_target_and_no_preflight(target: Site) -> None:
+    counter = Counter()
+    for look in (counter, counter.later):
+        for method in ("OPTIONS", "GET"):
+            assert (await once(target.url, method=method, first_look=look)).body == b"ok"
+        preflight = {"Access-Control-Request-Method": "PUT"}
+        await once(target.url, method="OPTIONS", headers=preflight, first_look=look)
+    assert counter.seen == ["OPTIONS", "GET"] * 2
+    assert [request.method for request in target.requests] == counter.seen

@@ -57,7 +57,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
 
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
     wait for their next request. Settings that are its server's to see to are named in the log.
-    Raises SettingsError or OSError (a CA file).
+    Raises OSError for a CA file, and TypeError for a hook that cannot be called.
     """
 
     def __init__(
