@@ -165,16 +165,16 @@ class Life(asyncio.Protocol):
         if self.state is not HEAD:
             self._watch()
 
-    def _stalled(self) -> bool:
-        """Whether the client has taken nothing since this was asked last. One that has is slow, but
-        reading: it gets as long again."""
+    def _abort_if_stalled(self) -> None:
+        """Ends the connection of a client that has taken nothing since this was asked last. One
+        that has is slow, but reading: it gets as long again."""
         unsent = self.output.unacknowledged()
         if unsent >= self._unsent:
-            return True
+            self.abort()
+            return
         self._unsent = unsent
         self._moved()
         self._deadline.set(self._limits.stall_timeout)
-        return False
 
     # --- a client that is not read ----------------------------------------------------------------
 

@@ -258,11 +258,14 @@ class ServerConnection(Replies):
     def _expired(self) -> None:
         state = self.state
         if self.output.paused or state is CLOSING:
-            if self._stalled():
-                self.abort()
+            self._abort_if_stalled()
         elif state is HEAD or (state is BODY and self._reply is Reply.DUE):
             self._failed(RequestTimeout())
-        elif state is BODY or self.output.unsent() or self.transport.is_closing():
+        elif state is BODY:
+            self.abort()
+        elif self.output.unsent():
+            self._abort_if_stalled()
+        elif self.transport.is_closing():
             self.abort()
         else:
             self.close()

@@ -173,6 +173,32 @@ async def test_whatever_a_client_sends_it_is_gone_when_it_has_not_read_in_time(
     assert client.end == "reset"
 
 
+class Clogged(Pipe):
+    """A transport whose peer takes octets at the test's word."""
+
+    left = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.left
+
+
+@stepped
+async def test_who_still_reads_the_last_reply_slowly_is_not_idle(loop: HandSetLoop) -> None:
+    connection, client = opened(loop, Root(), Clogged)
+    assert isinstance(client, Clogged)
+    client.feed(GET % b"x")
+    client.left = 60_000
+    connection.pause_writing()
+    client.left = 4_000
+    connection.resume_writing()
+    for _ in range(4):
+        await loop.pass_time(29)
+        client.left -= 500
+    assert connection.state is IDLE
+    await loop.pass_time(61)
+    assert client.end == "reset"
+
+
 @stepped
 async def test_requests_that_waited_for_the_client_to_read_are_served_when_it_does(
     loop: HandSetLoop,
