@@ -12,6 +12,13 @@ GOING_AWAY = (1001).to_bytes(2, "big")  # section 7.4.1
 _CLOSE = 0x8
 
 
+_SHORT = tuple(
+    2 + (second & 0x7F) + (4 if second & 0x80 else 0) if second & 0x7F < 126 else 0
+    for second in range(256)
+)
+"""The size of a whole frame by its second octet; 0 where more octets tell it."""
+
+
 class Frames:
     """Follows one direction of a tunnel, so that it is known where a frame of our own could be
     put. `closing` says that a Close frame has begun."""
@@ -20,7 +27,7 @@ class Frames:
 
     def __init__(self) -> None:
         self._head = b""  # of a frame, as far as it has come
-        self._left = 0  # octets of the payload that are still to come
+        self._left = 0  # octets of the frame that are still to come, the masking key among them
         self.closing = False
 
     @property
@@ -31,43 +38,34 @@ class Frames:
     def feed(self, data: bytes) -> int:
         """Takes what travels on. Returns how many of its octets belong to frames that have ended:
         behind them a frame can be put, before any other octet of `data`."""
-        ended, at = 0, 0
-        while at < len(data):
-            if self._left:
-                step = min(self._left, len(data) - at)
-                self._left -= step
-                at += step
-            else:
-                at = self._read_head(data, at)
-            if self.between:
-                ended = at
-        return ended
-
-    def _read_head(self, data: bytes, at: int) -> int:
-        head = self._head + data[at : at + 14]
-        need = _head_size(head)
-        if len(head) < need:
-            self._head = head
-            return len(data)
-        at += need - len(self._head)
-        self._head = b""
-        self.closing = self.closing or head[0] & 0x0F == _CLOSE
-        self._left = _payload_size(head)
-        return at
+        known = len(self._head)
+        if known:
+            data = self._head + data
+            self._head = b""
+        at, start, size = self._left, 0, len(data)
+        while at < size - 1:  # the shortest frames have two octets: nothing here may be slow
+            step = _SHORT[data[at + 1]] or _long(data, at)
+            if not step:
+                break
+            if data[at] & 0x0F == _CLOSE:
+                self.closing = True
+            start = at
+            at += step
+        if at > size:
+            self._left = at - size
+            return max(0, start - known)
+        self._left = 0
+        self._head = data[at:]
+        return max(0, at - known)
 
 
-def _head_size(head: bytes) -> int:
-    if len(head) < 2:
-        return 2
-    short = head[1] & 0x7F
-    return 2 + (2 if short == 126 else 8 if short == 127 else 0) + (4 if head[1] & 0x80 else 0)
-
-
-def _payload_size(head: bytes) -> int:
-    short = head[1] & 0x7F
-    if short == 126:
-        return int.from_bytes(head[2:4], "big")
-    return int.from_bytes(head[2:10], "big") if short == 127 else short
+def _long(data: bytes, at: int) -> int:
+    """The size of a whole frame whose length is extended; 0 while that has not come."""
+    second, known = data[at + 1], len(data) - at
+    key = 4 if second & 0x80 else 0
+    if second & 0x7F == 126:
+        return 4 + key + (data[at + 2] << 8 | data[at + 3]) if known >= 4 else 0
+    return 10 + key + int.from_bytes(data[at + 2 : at + 10], "big") if known >= 10 else 0
 
 
 def close_frame(*, masked: bool) -> bytes:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_anywhere.http1.frames import Frames, close_frame
+from tests.support.growth import assert_linear
 
 
 def frame(size: int, *, masked: bool = False, opcode: int = 2) -> bytes:
@@ -57,3 +58,26 @@ def test_the_close_that_we_send_to_a_target_is_masked() -> None:
     assert octets[:2] == b"\x88\x82"
     key, hidden = octets[2:6], octets[6:]
     assert bytes(a ^ b for a, b in zip(hidden, key, strict=False)) == b"\x03\xe9"
+
+
+# --- cost -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"\x82\x00", b"\x82\x01x", b"\x82\x80mask", b"\x82\x7e\x00\x00", b"\x82\x7f" + bytes(8)],
+    ids=["empty", "octet", "masked", "16-bit", "64-bit"],
+)
+@pytest.mark.parametrize("read", [65536, 1])
+def test_following_small_frames_costs_what_their_octets_cost(frame: bytes, read: int) -> None:
+    def follow(octets: bytes) -> None:
+        follower = Frames()
+        for start in range(0, len(octets), read):
+            follower.feed(octets[start : start + read])
+
+    assert_linear(
+        f"Frames, {frame!r}, reads of {read}",
+        lambda size: frame * (size // len(frame)),
+        follow,
+        65536 if read > 1 else 8192,
+    )
