@@ -13,6 +13,7 @@ ROOMS = (
     *("rules", "http1", "egress"),
 )
 PLAIN = {
+    "tunnel.py": "it awaits in a finally: see tests/test_form.py",
     "egress/resolver.py": "its callbacks come from c-ares, and a look-up is no work of ours",
     "egress/connect.py": "most of it waits for the network; aiohappyeyeballs is plain Python",
 }
