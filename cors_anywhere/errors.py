@@ -7,6 +7,7 @@ exceptions into these once, at their boundary, and keep the cause.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -100,7 +101,14 @@ class HeaderRequired(ProxyError):
 
 
 class TooManyRequests(ProxyError):
+    """A rate limit is exceeded; `when` are the fields that say what may be sent again, and when."""
+
     status, reason, error = 429, "Too Many Requests", "http_request_denied"
+    sentence = "There were too many requests."
+
+    def __init__(self, detail: str = "", when: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(detail, rule="rate-limit")
+        self.when = when
 
 
 class LoopDetected(ProxyError):

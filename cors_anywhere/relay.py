@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from cors_anywhere.errors import ProxyError, ResponseBodyTooLarge
+from cors_anywhere.errors import ProxyError, ResponseBodyTooLarge, TooManyRequests
 from cors_anywhere.messages import Answer, Deliver, Fetch, Metered, Plan, ReplyHead, RequestHead
 from cors_anywhere.outcome import End, Outcome, Record
 from cors_anywhere.rules.policy import Policy
@@ -128,7 +128,7 @@ class Relay:
             return _carried_out(decision)
         exceeded = await self._meter.count(head, decision.origin)
         if exceeded is not None:
-            return self._policy.limited(exceeded)
+            raise TooManyRequests(exceeded.text, exceeded.fields)
         return _carried_out(decision)
 
     async def _fetch(self, client: Client, plan: Plan, record: Record) -> None:

@@ -359,6 +359,12 @@ def test_requests_are_counted(refused: str, events: list[str]) -> None:
     run()
 
 
+@in_loop
+async def test_a_request_that_the_meter_refuses_is_told_as_refused_by_the_rate_limit() -> None:
+    outcome = await outcomes(Client(), metered=True, meter=Meter("https://page.test"))
+    assert (outcome.status, outcome.rule) == (429, "rate-limit")
+
+
 # --- outcomes ---------------------------------------------------------------------------------
 
 

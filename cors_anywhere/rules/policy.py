@@ -23,7 +23,6 @@ from cors_anywhere.errors import (
 from cors_anywhere.messages import (
     Answer,
     Deliver,
-    Exceeded,
     Fields,
     Follow,
     Length,
@@ -229,10 +228,6 @@ class Policy:
     def failed(self, error: ProxyError, plan: Plan | None = None) -> Answer:
         """The reply that a failure causes. `plan` is what was being carried out."""
         return self._replies.failed(error, plan)
-
-    def limited(self, exceeded: Exceeded) -> Answer:
-        """The 429."""
-        return self._replies.limited(exceeded)
 
 
 def _exceeds(length: Length, limit: int) -> bool:

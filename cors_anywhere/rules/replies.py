@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cors_anywhere.errors import ProxyError, TooManyRequests
-from cors_anywhere.messages import Answer, Exceeded, Fields, Plan, Target
+from cors_anywhere.messages import Answer, Fields, Plan, Target
 from cors_anywhere.rules import cors
 from cors_anywhere.rules.headers import Sorted
 from cors_anywhere.tokens import list_items
@@ -49,6 +49,8 @@ class Replies:
     def failed(self, error: ProxyError, plan: Plan | None) -> Answer:
         """What a failure causes; `plan` is what was being carried out."""
         fields = [_TEXT, *error.fields]
+        if isinstance(error, TooManyRequests):
+            fields += error.when
         if error.error:
             fields.append(("proxy-status", _proxy_status(error)))
         if plan is not None:
@@ -56,12 +58,6 @@ class Replies:
         lines = [error.detail, error.hint, _which_hop(error, plan)]
         body = "\n".join(filter(None, lines)).encode()
         return Answer(error.status, error.reason, self.varying(own_fields(fields)), body)
-
-    def limited(self, exceeded: Exceeded) -> Answer:
-        """The 429."""
-        answer = self.failed(TooManyRequests(exceeded.text, rule="rate-limit"), None)
-        plain = [field for field in answer.fields if not field[0].startswith("access-control-")]
-        return answer._replace(fields=self.varying(own_fields([*plain, *exceeded.fields])))
 
     def varying(self, fields: Fields) -> Fields:
         """The same fields, with a `Vary` where another origin would have got another reply."""

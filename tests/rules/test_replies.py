@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from cors_anywhere.errors import GatewayError, MethodNotAllowed, ProxyError
-from cors_anywhere.messages import Answer, Exceeded, Fields, Hop, Plan
+from cors_anywhere.errors import GatewayError, MethodNotAllowed, ProxyError, TooManyRequests
+from cors_anywhere.messages import Answer, Fields, Hop, Plan
 from cors_anywhere.rules.headers import reply_table
 from cors_anywhere.rules.replies import Replies, clean_reason, proxied_fields
 from tests.support.urls import parse_path
@@ -100,7 +100,7 @@ def test_a_method_that_is_not_served_is_answered_with_those_that_are() -> None:
 
 
 def test_the_429_has_the_meters_text_and_fields_and_lets_scripts_read_them() -> None:
-    answer = replies().limited(Exceeded("Enough.", (("retry-after", "62"),)))
+    answer = failed(TooManyRequests("Enough.", (("retry-after", "62"),)))
     assert (answer.status, answer.reason, answer.body) == (429, "Too Many Requests", b"Enough.")
     assert values(answer.fields, "retry-after") == ["62"]
     assert "retry-after" in exposed(answer.fields).split(",")
@@ -110,7 +110,6 @@ def test_the_429_has_the_meters_text_and_fields_and_lets_scripts_read_them() -> 
 def test_replies_that_depend_on_the_origin_say_so(by_origin: bool, vary: list[str]) -> None:
     deciding = replies(by_origin=by_origin)
     assert values(deciding.failed(GatewayError(), None).fields, "vary") == vary
-    assert values(deciding.limited(Exceeded("")).fields, "vary") == vary
     assert values(deciding.preflight({}).fields, "vary") == vary
 
 

@@ -107,7 +107,11 @@ def test_a_set_field_wins_over_removal_and_over_the_clients(choosy: Front, targe
         ([], ("127.0.0.1", None, "http")),
         (
             ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"],
-            ("203.0.113.9,203.0.113.9", None, "https,https"),
+            ("203.0.113.9,127.0.0.1", None, "https,https"),
+        ),
+        (
+            ["X-Forwarded-For: 203.0.113.9:51234"],
+            ("203.0.113.9:51234,127.0.0.1", None, "http"),
         ),
     ],
 )
