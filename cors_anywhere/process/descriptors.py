@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.egress.pool import TOTAL
+from cors_anywhere.egress.pool import MOST
 
 RESERVED_DESCRIPTORS = 64
 """For standard streams, listeners, the event loop, look-ups, log files and certificates, and for
@@ -36,7 +36,7 @@ def client_limit(settings: Settings) -> int:
 
 def idle_limit() -> int:
     """How many idle connections to targets the limit on file descriptors allows."""
-    return max(1, min(TOTAL, _fifth_of_descriptors()))
+    return max(1, min(MOST, _fifth_of_descriptors()))
 
 
 def _fifth_of_descriptors() -> int:

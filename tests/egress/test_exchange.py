@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from cors_anywhere.egress.exchange import PooledExchange
-from cors_anywhere.messages import Fetch, Plan, RequestHead, Target
+from cors_anywhere.messages import Answer, Deliver, Fetch, Length, Plan, RequestHead, Target
 from tests.support import PATIENCE
 from tests.support.forward_proxy import forward_proxy
 from tests.support.loopback import in_loop
-from tests.support.target import Do, target
+from tests.support.target import Do, Take, target
 from tests.support.tls import Tls
 from tests.support.websocket import peer
 from tests.support.wire import Client, Proxy, Seen, client, fetch, proxied
@@ -152,6 +152,60 @@ async def test_a_reply_that_nobody_asked_for_is_no_reply() -> None:
     assert (seen.status, seen.error) == (502, "http_protocol_error")
 
 
+class Liar:
+    """A client of whose body more or less comes than its head says, as a front that decompresses
+    makes of an honest one."""
+
+    def __init__(self, url: str, length: int, *pieces: bytes) -> None:
+        fields = (("Host", "proxy.test"), ("Origin", "https://page.test"))
+        self.head = RequestHead("POST", f"/{url}", fields, length, "192.0.2.1", "http", 80)
+        self.begun = False
+        self.answers: list[Answer] = []
+        self.aborted = False
+        self._pieces = list(pieces)
+
+    async def read(self) -> bytes:
+        await asyncio.sleep(0)
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def answer(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+    def begin(self, deliver: Deliver, length: Length) -> None:
+        self.begun = True
+
+    async def send(self, chunk: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def when_draining(self, callback: Callable[[], None]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [(b"hello", b"GET /evil HTTP/1.1\r\n\r\n"), (b"helloGET /evil HTTP/1.1\r\n\r\n",), (b"hell",)],
+    ids=["behind-it", "in-it", "too-little"],
+)
+@in_loop
+async def test_a_body_that_is_not_as_long_as_announced_fails_and_smuggles_nothing(
+    pieces: tuple[bytes, ...],
+) -> None:
+    script = (Do.REQUEST, Take(5), Do.REQUEST, HELLO)
+    async with proxied() as proxy, target(script, (Do.REQUEST, HELLO)) as server:
+        lying = Liar(server.url, 5, *pieces)
+        await proxy.cors.relay.serve(lying)
+        (answer,) = lying.answers
+        assert (answer.status, answer.reason) == (400, "Bad Request")
+        assert b"than its head announced" in answer.body
+        await server.ended.wait()
+        assert len(server.requests) == 1
+        assert (await fetch(proxy, server.url)).body == b"hello"  # on a connection of its own
+        assert server.connections == 2
+
+
 # --- the operator's own proxy ---------------------------------------------------------------------
 
 
@@ -258,3 +312,39 @@ def test_a_tls_target_may_end_a_tunnel_without_a_close_notify(tls: Tls) -> None:
             assert await page.closed() == "fin"
 
     run()
+
+
+# --- host rules hold whoever carries the request --------------------------------------------------
+
+FORBIDDEN = ("http://metadata.google.internal/", "http://localhost:9000/", "https://db.internal/")
+
+
+@pytest.mark.parametrize("url", [*FORBIDDEN, "http://10.0.0.1/"])
+@in_loop
+async def test_no_forbidden_request_leaves_through_the_outbound_proxy(url: str) -> None:
+    async with forward_proxy() as carrying:
+        address = f"http://127.0.0.1:{carrying.port}"
+        async with proxied(http_proxy=address, https_proxy=address) as proxy:
+            seen = await fetch(proxy, url)
+        assert (seen.status, seen.error) == (403, "destination_ip_prohibited")
+        assert b"--allow-private" in seen.body
+        assert carrying.heads == []
+
+
+@in_loop
+async def test_no_forbidden_websocket_leaves_through_the_outbound_proxy() -> None:
+    async with forward_proxy() as carrying:
+        address = f"http://127.0.0.1:{carrying.port}"
+        async with proxied(http_proxy=address) as proxy, client(proxy) as page:
+            await shake_hands(page, "ws://db.internal:443/")
+            assert (await page.reply()).status == 403
+        assert carrying.heads == []
+
+
+@in_loop
+async def test_a_named_target_leaves_through_the_outbound_proxy() -> None:
+    async with target((Do.REQUEST, HELLO)) as server, forward_proxy() as carrying:
+        address = f"http://127.0.0.1:{carrying.port}"
+        async with proxied(http_proxy=address, allow_private=("localhost",)) as proxy:
+            seen = await fetch(proxy, f"http://localhost:{server.port}/")
+        assert (seen.status, seen.body) == (200, b"hello")

@@ -20,8 +20,8 @@ def allow(descriptors: int, monkeypatch: pytest.MonkeyPatch) -> None:
         (64, 8, 8, 1),
         (256, 76, 19, 38),
         (1024, 384, 96, 192),
-        (65536, 26188, 6547, 512),
-        (2**63 - 1, 419404, 104851, 512),
+        (65536, 26188, 6547, 4096),
+        (2**63 - 1, 419404, 104851, 4096),
     ],
 )
 def test_the_limit_on_descriptors_is_shared_out(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_anywhere.rules.addresses import Guard, Network
+from cors_anywhere.rules.addresses import Guard, Network, is_literal, normal
 
 # network, verdict of its first, middle and last address, whether each neighbour outside is public
 RANGES = [
@@ -199,3 +199,60 @@ def test_any_text_has_a_verdict(text: str) -> None:
 def test_ipv6_outside_global_unicast_is_never_allowed(address: object) -> None:
     if ip_address(str(address)) not in ip_network("2000::/3"):
         assert not Guard().judge(str(address)).allowed
+
+
+# --- targets that the operator named --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1"])
+def test_the_table_does_not_hold_for_a_target_that_the_operator_named(address: str) -> None:
+    verdict = Guard().judge_named(address)
+    assert verdict.allowed
+    assert verdict.explicit
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [("10.0.0.1", "denied"), ("::ffff:10.0.0.1", "denied"), ("no address", "invalid")],
+)
+def test_a_denied_network_holds_for_a_target_that_the_operator_named(
+    address: str, name: str
+) -> None:
+    verdict = guard(deny="10.0.0.0/8").judge_named(address)
+    assert (verdict.name, verdict.allowed) == (name, False)
+
+
+# --- spellings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "literal"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("a.test", False),
+        ("1.2.3", False),
+        ("1.2.3.4.5", False),
+        ("a.b.c.1", False),
+        ("host1", False),
+        ("", False),
+    ],
+)
+def test_a_literal_is_told_from_a_name(host: str, literal: bool) -> None:
+    assert is_literal(host) is literal
+
+
+@pytest.mark.parametrize(
+    ("address", "spelt"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:7f00:1", "127.0.0.1"),
+        ("::FFFF:127.0.0.1", "127.0.0.1"),
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("no:address", "no:address"),
+    ],
+)
+def test_an_address_has_one_spelling(address: str, spelt: str) -> None:
+    assert normal(address) == spelt
