@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -20,6 +20,7 @@ from tests.support.loopback import Peer, connected, in_loop
 from tests.support.site import Site, Wire, reply
 from tests.support.target import Do, Until
 from tests.support.target import target as scripted
+from tests.support.tls import Tls
 from tests.support.wire import until
 
 on_both = only("server", "application")
@@ -95,10 +96,10 @@ def test_a_client_that_leaves_during_its_reply_is_no_failure(
 
 
 @asynccontextmanager
-async def served(**settings: Any) -> AsyncIterator[int]:
+async def served(tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """A proxy on Tornado's server in this loop; the port."""
-    proxy = CorsProxy(Settings(**OPEN | settings))
-    server = HTTPServer(proxy)
+    proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",), require_headers=()))
+    server = HTTPServer(proxy, ssl_options=tls)
     sock, port = bind_unused_port(address="127.0.0.1")
     server.add_socket(sock)
     try:
@@ -142,3 +143,15 @@ async def test_a_client_that_leaves_while_its_body_waits_is_noticed() -> None:
             await upload_until_nobody_reads(peer, server.url)
             reset_socket(peer.writer.get_extra_info("socket"))  # an end waits behind the body
         await server.ended.wait()
+
+
+@in_loop
+async def test_a_refusal_is_read_whole_over_tls(tls: Tls) -> None:
+    async with served(tls.context) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls.trust)
+        writer.write(b"POST / HTTP/1.1\r\nHost: p\r\nContent-Length: abc\r\n\r\n" + bytes(MIB))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+        assert len(await reader.readexactly(length)) == length
+        writer.transport.abort()
