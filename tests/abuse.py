@@ -1,7 +1,7 @@
-"""slowhttptest against the command: is the service available in every sample?
+"""Crowds against the command, at full size: is everybody else served?
 
-Run by `make abuse`. Owns: the runs, the target behind the proxy, and the table. Must not know: how
-the proxy keeps places free. Exit status 1 when a sample says that the service was not available.
+Run by `make abuse`. Owns: the runs, and the table. Must not know: how the proxy keeps places free.
+Exit status 1 when somebody was not served, or within no second.
 """
 
 from __future__ import annotations
@@ -9,136 +9,210 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
+import resource
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
+from tests.support.crowd import ATTACKS, NEWCOMER, Attack, client_at, crowd
 from tests.support.process import MIB, Command, command
-from tests.support.wire import client
+from tests.support.target import Do, Script, Target, target
+from tests.support.tls import Tls, make_tls
+from tests.support.wire import until
 
-SECONDS = 30
+SERVED_WITHIN = 1.0
+"""Seconds."""
+
+SECONDS = 15
 MODES = {
     "slow headers": ("-H", "-i", "10", "-x", "24"),
     "slow body": ("-B", "-i", "10", "-x", "10", "-s", "8192"),
     "slow reading": ("-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3"),
 }
-CONNECTIONS = (400, 1000)
+OPTIONS = ("-g", "-r", "200", "-l", str(SECONDS), "-p", "3", "-c", "1000")
+"""slowhttptest's, from one address."""
+
 DESCRIPTORS = (256, 1024)
-OPTIONS = ("-g", "-r", "200", "-l", str(SECONDS), "-p", "3")
+CAP = 384  # with 1024 descriptors
+CROWD = 2 * CAP
+ADDRESSES = {1: ("--max-connections-per-client", str(CAP)), 8: ()}
+"""From one address a crowd gets all places only where the operator lets it."""
+
+SLOWLY = 10
+"""The crowd comes back after a second and drips once in one: this process has to ask for the others
+too, and is not to measure itself."""
+
+NEWCOMERS, EVERY = 10, 0.3
+HELLO: Script = (Do.REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") * 999
 BIG = 20 * MIB
 
 
-class Run(NamedTuple):
-    """One row of the table."""
+class Watch:
+    """What a run costs the proxy, and what others get meanwhile."""
 
-    samples: int  # one a second
-    available: int  # of them
-    connected: int  # the most at a time
-    slowest: float  # seconds that a request of somebody else took
+    def __init__(self, proxy: Command, log: IO[str]) -> None:
+        self._proxy = proxy
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._began, self._cpu, self._resident = self._loop.time(), proxy.cpu(), proxy.resident()
+        self.asked = self.served = self.descriptors = 0
+        self.slowest = 0.0
+
+    async def ask(self, url: str, tls: Tls | None = None) -> None:
+        """One request, of somebody else, on a new connection."""
+        began = self._loop.time()
+        self.asked += 1
+        with suppress(OSError):
+            async with client_at(NEWCOMER, self._proxy, tls.trust if tls else None) as newcomer:
+                await newcomer.ask(url)
+                self.served += (await newcomer.reply()).body == b"hello"
+        self.slowest = max(self.slowest, self._loop.time() - began)
+        self.descriptors = max(self.descriptors, self._proxy.descriptors())
+
+    def row(self) -> Row:
+        """The figures so far."""
+        busy = (self._proxy.cpu() - self._cpu) / (self._loop.time() - self._began)
+        grown = (self._proxy.resident() - self._resident) / MIB
+        lines = os.pread(self._log.fileno(), MIB, 0).count(b"\n")
+        available = f"{self.served}/{self.asked}"
+        return Row(available, self.descriptors, self.slowest, busy, grown, lines)
+
+
+class Row(NamedTuple):
+    """The figures of a run."""
+
+    available: str  # requests of somebody else that were served, of those that were asked
+    descriptors: int  # the most that were open
+    slowest: float  # seconds that such a request took
     busy: float  # share of a processor
     grown: float  # MiB
     lines: int  # of log
 
-
-async def main() -> int:
-    print("{:14}{:>7}{:>7}{:>9}{:>11}{:>11}{:>9}{:>7}{:>9}{:>5}".format(*HEADING))
-    runs = []
-    for mode, connections, descriptors in product(MODES, CONNECTIONS, DESCRIPTORS):
-        run = await abused(mode, connections, descriptors)
-        runs.append(run)
-        available = f"{run.available}/{run.samples}"
-        print(
-            f"{mode:14}{connections:7}{descriptors:7}{available:>9}{run.connected:11}"
-            f"{run.slowest:9.2f} s{run.busy:9.1%}{run.grown:7.1f}{run.lines:9}",
-            flush=True,
-        )
-    return int(any(run.available < run.samples for run in runs))
+    @property
+    def good(self) -> bool:
+        """Whether everybody was served in time."""
+        served, asked = self.available.split("/")
+        return served == asked and self.slowest < SERVED_WITHIN
 
 
-HEADING = (
-    *("mode", "conns", "files", "avail.", "connected", "slowest", "CPU", "MiB", "lines", ""),
+HEADING = f"{'mode':16}{'conns':>6}{'from':>5}{'files':>6}{'open':>6}{'avail.':>9}" + (
+    f"{'slowest':>10}{'CPU':>8}{'MiB':>7}{'lines':>7}"
 )
 
 
-async def abused(mode: str, connections: int, descriptors: int) -> Run:
-    """One run against a proxy of its own."""
+def show(mode: str, connections: int, addresses: int, files: int, row: Row) -> bool:
+    """Prints a row; whether it is good."""
+    print(
+        f"{mode:16}{connections:6}{addresses:5}{files:6}{row.descriptors:6}{row.available:>9}"
+        f"{row.slowest:8.2f} s{row.busy:8.1%}{row.grown:7.1f}{row.lines:7}",
+        flush=True,
+    )
+    return row.good
+
+
+@contextmanager
+def watched(files: int, *options: str) -> Iterator[tuple[Command, Watch]]:
+    """The command with so many descriptors."""
     with (
-        tempfile.TemporaryDirectory() as directory,
         tempfile.TemporaryFile("w+") as log,
-        command(descriptors=descriptors, log=log) as proxy,
+        command(*options, descriptors=files, log=log) as proxy,
     ):
-        async with target() as url:
-            loop = asyncio.get_running_loop()
-            cpu, memory, began = proxy.cpu(), proxy.resident(), loop.time()
-            others = asyncio.ensure_future(slowest_of_others(proxy, url))
+        yield proxy, Watch(proxy, log)
+
+
+async def main() -> int:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    print(HEADING)
+    good = []
+    with tempfile.TemporaryDirectory() as directory:
+        tls = make_tls(Path(directory), "127.0.0.1")
+        for (kind, attack), addresses in product(ATTACKS.items(), ADDRESSES):
+            row = await crowded(attack, addresses, tls)
+            good.append(show(kind, CROWD, addresses, DESCRIPTORS[-1], row))
+    for mode, files in product(MODES, DESCRIPTORS):
+        good.append(show(mode, 1000, 1, files, await abused(mode, files)))
+    return int(not all(good))
+
+
+# --- crowds of ours -------------------------------------------------------------------------------
+
+
+async def crowded(attack: Attack, addresses: int, tls: Tls) -> Row:
+    """Others come while a crowd, twice as large as the cap, holds all places."""
+    https = ("--tls-cert", tls.cert, "--tls-key", tls.key) if attack.tls else ()
+    with watched(DESCRIPTORS[-1], *ADDRESSES[addresses], *https) as (proxy, watch):
+        async with (
+            target(attack.target) as its_own,
+            target(HELLO) as hello,
+            crowd(
+                proxy, attack, CROWD, url=its_own.url, addresses=addresses, slowly=SLOWLY
+            ) as crowding,
+        ):
+            await until(lambda: crowding.came >= CROWD)
+            await until(lambda: proxy.descriptors() >= CAP)
+            for _ in range(NEWCOMERS):
+                await watch.ask(hello.url, tls if attack.tls else None)
+                await asyncio.sleep(EVERY)
+            return watch.row()
+
+
+# --- slowhttptest ---------------------------------------------------------------------------------
+
+
+async def abused(mode: str, files: int) -> Row:
+    """Others come while slowhttptest does what it does; its own samples count too."""
+    with tempfile.TemporaryDirectory() as directory, watched(files) as (proxy, watch):
+        async with pouring() as large, target(HELLO) as hello:
+            others = asyncio.ensure_future(ask_on(watch, hello))
             report = Path(directory) / "report"
-            arguments = (*MODES[mode], *OPTIONS, "-c", str(connections), "-o", str(report))
-            await attack(*arguments, "-u", f"http://127.0.0.1:{proxy.port}/{url}big")
-            busy = (proxy.cpu() - cpu) / (loop.time() - began)
+            arguments = (*MODES[mode], *OPTIONS, "-o", str(report))
+            await attack_with(*arguments, "-u", f"http://127.0.0.1:{proxy.port}/{large}")
+            row = watch.row()
             others.cancel()
-            slowest = await others
-        rows = list(csv.DictReader(report.with_suffix(".csv").open()))
-        lines = os.pread(log.fileno(), MIB, 0).count(b"\n")
-        return Run(
-            len(rows),
-            sum(row["Service Available"] != "0" for row in rows),
-            max(int(row["Connected"]) for row in rows),
-            slowest,
-            busy,
-            (proxy.resident() - memory) / MIB,
-            lines,
-        )
+            await asyncio.wait((others,))
+        for sample in csv.DictReader(report.with_suffix(".csv").open()):
+            watch.asked += 1
+            watch.served += sample["Service Available"] != "0"
+        return row._replace(available=f"{watch.served}/{watch.asked}")
 
 
-async def attack(*arguments: str) -> None:
+async def attack_with(*arguments: str) -> None:
     """Runs slowhttptest."""
     null = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec("slowhttptest", *arguments, stdout=null)
     await process.wait()
 
 
-async def slowest_of_others(proxy: Command, url: str) -> float:
-    """Asks on new connections until it is cancelled: the longest that one took, in seconds; what
-    is not served counts as endless."""
-    loop = asyncio.get_running_loop()
-    slowest = 0.0
-    with suppress(asyncio.CancelledError):
-        while True:
-            began = loop.time()
-            async with client(proxy) as connection:
-                await connection.ask(url)
-                served = (await connection.reply()).body == b"hello"
-            slowest = max(slowest, loop.time() - began if served else float("inf"))
-            await asyncio.sleep(0.2)
-    return slowest
+async def ask_on(watch: Watch, hello: Target) -> None:
+    """Others come until this is cancelled."""
+    while True:
+        await watch.ask(hello.url)
+        await asyncio.sleep(EVERY)
 
 
 @asynccontextmanager
-async def target() -> AsyncIterator[str]:
-    """Sends a large body to who asks for /big, a small one to others, and waits for bodies."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
+async def pouring() -> AsyncIterator[str]:
+    """Sends a large body to who asks, and waits for bodies."""
+    server = await asyncio.start_server(_pour, "127.0.0.1", 0, backlog=1000)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection."""
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(b"POST"):
                 await reader.read(-1)
-            size = BIG if b" /big " in head else 5
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
-            for _ in range(size // MIB):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BIG)
+            for _ in range(BIG // MIB):
                 writer.write(bytes(MIB))
                 await writer.drain()
-            if size == 5:
-                writer.write(b"hello")
     writer.transport.abort()
 
 

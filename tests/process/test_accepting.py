@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import resource
 import selectors
 import tempfile
 import threading
@@ -415,6 +416,48 @@ def test_a_connection_that_just_got_its_reply_is_not_taken_for_one_that_kept_us_
             return known.kept_waiting()
 
     assert asyncio.run(waited()) < PATIENCE
+
+
+# --- no descriptors are left ---------------------------------------------------------------------
+
+
+def test_without_descriptors_it_waits_for_some_and_says_so_once() -> None:
+    async def exhausted(proxy: Command, log: Callable[[], str]) -> None:
+        limits = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
+        open_now = proxy.descriptors()
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (open_now, limits[1]))
+        async with client(proxy) as waiting:
+            await waiting.ask("")
+            assert await until(lambda: "Cannot accept: Too many open files" in log())
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(3 * RETRY_SECONDS):
+                    await waiting.reader.read(1)
+            resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, limits)
+            assert (await waiting.reply()).status == 200
+        assert log().count("Cannot accept") == 1
+
+    with limited() as (proxy, log):
+        asyncio.run(exhausted(proxy, log))
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+TLS_CONNECTIONS = 150
+
+
+def test_a_tls_connection_takes_at_most_64_kib(tls: Tls) -> None:
+    async def connected(proxy: Command) -> int:
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(client_at("127.0.0.1", proxy, tls.trust))
+            before = proxy.resident()
+            for _ in range(TLS_CONNECTIONS):
+                await opened.enter_async_context(client_at("127.0.0.1", proxy, tls.trust))
+            return proxy.resident() - before
+
+    with command("--tls-cert", tls.cert, "--tls-key", tls.key, *ALL_OF_THEM) as proxy:
+        grown = asyncio.run(connected(proxy))
+    print(f"{grown / TLS_CONNECTIONS / 1024:.0f} KiB each")
+    assert grown <= TLS_CONNECTIONS * 65536
 
 
 # --- the descriptors of targets ------------------------------------------------------------------

@@ -66,13 +66,21 @@ class Crowd:
     """So many connections from these addresses, until it leaves. `came` counts all there were."""
 
     def __init__(
-        self, proxy: Listening, attack: Attack, *, url: str = "", addresses: int = 1
+        self,
+        proxy: Listening,
+        attack: Attack,
+        *,
+        url: str = "",
+        addresses: int = 1,
+        slowly: float = 1,
     ) -> None:
         self.transports: set[asyncio.Transport] = set()  # open now
         self.attack = attack
         self.octets = attack.octets.replace(b"%b", url.encode())
         self.came = 0
         self._port = proxy.port
+        self._after = COMES_BACK_SECONDS * slowly
+        self.pause = DRIP_SECONDS * slowly
         self._addresses = cycle(f"127.0.0.{FIRST + number}" for number in range(addresses))
         self._tasks: set[asyncio.Task[None]] = set()
         self._left = False
@@ -91,7 +99,7 @@ class Crowd:
         """One was dropped: it comes back."""
         self.transports.discard(transport)
         if not self._left:
-            self._begin(self._connect(COMES_BACK_SECONDS))
+            self._begin(self._connect(self._after))
 
     async def _connect(self, after: float = 0.0) -> None:
         await asyncio.sleep(after)
@@ -105,7 +113,7 @@ class Crowd:
             await loop.create_connection(lambda: _Holder(self), sock=sock)
         except OSError:  # dropped before it was here
             sock.close()
-            self._begin(self._connect(COMES_BACK_SECONDS))
+            self._begin(self._connect(self._after))
         except BaseException:
             sock.close()
             raise
@@ -140,7 +148,7 @@ class _Holder(asyncio.Protocol):
     def _drip(self) -> None:
         self._transport.write(self._crowd.attack.drip)
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(DRIP_SECONDS, self._drip)
+        self._timer = loop.call_later(self._crowd.pause, self._drip)
 
     def data_received(self, data: bytes) -> None:
         if not data.startswith(b"HTTP/1.1 503"):
@@ -154,10 +162,17 @@ class _Holder(asyncio.Protocol):
 
 @asynccontextmanager
 async def crowd(
-    proxy: Listening, attack: Attack, connections: int, *, url: str = "", addresses: int = 1
+    proxy: Listening,
+    attack: Attack,
+    connections: int,
+    *,
+    url: str = "",
+    addresses: int = 1,
+    slowly: float = 1,
 ) -> AsyncIterator[Crowd]:
-    """A crowd that has come, and leaves at the block's end."""
-    gathered = Crowd(proxy, attack, url=url, addresses=addresses)
+    """A crowd that has come, and leaves at the block's end. With `slowly` its pauses are so
+    many times as long."""
+    gathered = Crowd(proxy, attack, url=url, addresses=addresses, slowly=slowly)
     gathered.come(connections)
     try:
         yield gathered
