@@ -195,6 +195,25 @@ async def settled(proxy: Command) -> int:
     return known
 
 
+def test_a_pipeline_that_is_never_read_costs_little_and_ends() -> None:
+    requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2000
+
+    async def flooded(proxy: Command) -> int:
+        async with client(proxy) as connection:
+            connection.writer.transport.set_write_buffer_limits(high=0)
+            before = proxy.resident()
+            with pytest.raises(ConnectionError):
+                while True:
+                    connection.writer.write(requests)
+                    await connection.writer.drain()
+            return proxy.resident("VmHWM") - before
+
+    with command("--client-stall-timeout", "2") as proxy:
+        grown = asyncio.run(asyncio.wait_for(flooded(proxy), 60))
+    print(f"A pipeline that is never read: {grown / MIB:.1f} MiB")
+    assert grown <= 8 * MIB
+
+
 CHUNKS = 10_000_000
 TINY = b"1\r\nx\r\n" * 10_000
 
