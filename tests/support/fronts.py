@@ -21,6 +21,7 @@ from tornado.web import Application
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 from tests.support import PATIENCE
+from tests.support.loops import run
 from tests.support.process import started
 
 FRONTS: Final = ("command", "server", "application")
@@ -245,7 +246,7 @@ def _in_thread(server: HTTPServer, cors: CorsProxy) -> Iterator[int]:
             started.put((port, loop, stop))
             await stop.wait()
 
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread = threading.Thread(target=run, args=(main(),))
     thread.start()
     port, loop, stop = started.get(timeout=PATIENCE)
     try:

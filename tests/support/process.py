@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support.loops import COMMAND
+
 MIB = 2**20
 
 
@@ -54,7 +56,7 @@ def started(
     limit = ("sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh") if descriptors else ()
     others = {name: value for name, value in os.environ.items() if not _is_ours(name)}
     process = subprocess.Popen(
-        [*limit, sys.executable, "-m", "cors_anywhere", *options],
+        [*limit, sys.executable, "-m", COMMAND, *options],
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
