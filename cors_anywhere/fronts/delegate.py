@@ -39,10 +39,13 @@ _OF_THE_SERVER = frozenset(
 
 def _tell_whose_settings_they_are(settings: Settings) -> None:
     """Logs which of the given settings only the package's own server has an eye on."""
+    names = _OF_THE_SERVER
+    if not settings.trusted_proxies:  # behind them requests are counted, not connections
+        names |= {"max_connections_per_client"}
     given = [
         field.name
         for field in fields(settings)
-        if field.name in _OF_THE_SERVER and getattr(settings, field.name) != field.default
+        if field.name in names and getattr(settings, field.name) != field.default
     ]
     if given:
         LOG.warning(

@@ -137,6 +137,15 @@ async def test_settings_that_are_the_servers_are_named_once(
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize(("trusted", "named"), [((), True), (("10.0.0.0/8",), False)])
+async def test_a_clients_share_holds_behind_a_trusted_proxy_only(
+    caplog: pytest.LogCaptureFixture, trusted: tuple[str, ...], named: bool
+) -> None:
+    await CorsProxy(Settings(trusted_proxies=trusted, max_connections_per_client=9)).close()
+    assert ("max_connections_per_client" in caplog.text) is named
+
+
+@pytest.mark.gen_test
 async def test_settings_that_hold_everywhere_are_not_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
