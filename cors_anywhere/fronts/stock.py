@@ -19,7 +19,7 @@ from cors_anywhere.fronts.client import FrontClient
 from cors_anywhere.fronts.detached import DetachedConnection, linger, wait_for_room
 from cors_anywhere.fronts.fields import WireHeaders
 from cors_anywhere.fronts.heads import decompressed
-from cors_anywhere.http1.answers import own_fields
+from cors_anywhere.http1.answers import answer_fields
 from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.messages import CHUNKED, DEFAULT_PORTS, Answer, Deliver, Fields, Length
@@ -82,7 +82,7 @@ class StockClient(FrontClient):
 
     def _write_answer(self, answer: Answer, *others: tuple[str, str]) -> Awaitable[None]:
         body = b"" if self.head.method == "HEAD" else answer.body
-        fields = [*own_fields(answer), *others]
+        fields = [*answer_fields(answer), *others]
         return self._write_head(answer.status, answer.reason, fields, body)
 
     def begin(self, deliver: Deliver, length: Length) -> None:

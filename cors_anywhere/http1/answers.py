@@ -15,7 +15,7 @@ from cors_anywhere.messages import Answer, Fields
 NO_CONTENT = frozenset((204, 304))
 
 
-def own_fields(answer: Answer) -> Fields:
+def answer_fields(answer: Answer) -> Fields:
     """The fields of an answer, with those that every reply of the proxy's own has."""
     fields = list(answer.fields)
     if not any(name.lower() == "date" for name, _ in fields):

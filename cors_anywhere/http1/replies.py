@@ -10,7 +10,7 @@ import asyncio
 from abc import abstractmethod
 
 from cors_anywhere.errors import IllegalStep
-from cors_anywhere.http1.answers import NO_CONTENT, own_fields
+from cors_anywhere.http1.answers import NO_CONTENT, answer_fields
 from cors_anywhere.http1.body import Body, CloseBody, LengthBody
 from cors_anywhere.http1.head import ClientHead, serialise
 from cors_anywhere.http1.life import ClientLimits, Life
@@ -225,5 +225,5 @@ def _connection(head: ClientHead, last: bool) -> list[tuple[str, str]]:
 
 def _whole(answer: Answer, *, of_head: bool, more: Fields) -> bytes:
     """The octets of an answer."""
-    head = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", [*own_fields(answer), *more])
+    head = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", [*answer_fields(answer), *more])
     return head if of_head or answer.status in NO_CONTENT else head + answer.body

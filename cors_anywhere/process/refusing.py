@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable
 from typing import cast
 
-from cors_anywhere.http1.answers import own_fields
+from cors_anywhere.http1.answers import answer_fields
 from cors_anywhere.http1.head import serialise
 from cors_anywhere.messages import Answer
 
@@ -72,10 +72,13 @@ class Refusal(asyncio.Protocol):
         if not self._answered:
             self._answered = True
             answer = self._answer
-            fields = [*own_fields(answer), ("connection", "close")]
+            fields = [*answer_fields(answer), ("connection", "close")]
             head = serialise(f"HTTP/1.1 {answer.status} {answer.reason}", fields)
             self._transport.write(head if data.startswith(b"HEAD ") else head + answer.body)
-            self._transport.write_eof()  # and reads on: closing now would reset the reply
+            try:
+                self._transport.write_eof()  # and reads on: closing now would reset the reply
+            except OSError:  # the client has reset the connection already
+                self.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()

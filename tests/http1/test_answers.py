@@ -7,12 +7,12 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from cors_anywhere.http1.answers import own_fields
+from cors_anywhere.http1.answers import answer_fields
 from cors_anywhere.messages import Answer, Fields
 
 
 def fields_of(status: int, body: bytes = b"", fields: Fields = ()) -> dict[str, str]:
-    return {name.lower(): value for name, value in own_fields(Answer(status, "X", fields, body))}
+    return {name.lower(): value for name, value in answer_fields(Answer(status, "X", fields, body))}
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_the_date_is_now_in_the_one_form_that_rfc_9110_lets_a_server_send() -> N
 
 def test_a_date_that_was_given_stays() -> None:
     given = "Thu, 01 Jan 1970 00:00:00 GMT"
-    assert own_fields(Answer(200, "OK", [("Date", given)], b""))[0] == ("Date", given)
+    assert answer_fields(Answer(200, "OK", [("Date", given)], b""))[0] == ("Date", given)
     assert fields_of(200, fields=[("Date", given)])["date"] == given
 
 
 def test_what_was_given_is_not_changed() -> None:
     given = [("x-a", "1")]
-    own_fields(Answer(200, "OK", given, b""))
+    answer_fields(Answer(200, "OK", given, b""))
     assert given == [("x-a", "1")]
