@@ -16,6 +16,9 @@ PLAIN = {
     "tunnel.py": "it awaits in a finally: see tests/test_form.py",
     "egress/resolver.py": "its callbacks come from c-ares, and a look-up is no work of ours",
     "egress/connect.py": "most of it waits for the network; aiohappyeyeballs is plain Python",
+    "egress/race.py": "as the one before",
+    "egress/failures.py": "it is asked when a connection fails",
+    "http1/tls.py": "its class is one of asyncio's, and its buffer one for each thread",
 }
 """Modules of these rooms that stay as they are, and why."""
 
