@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from cors_anywhere.http1.server import Registry, ServerConnection
@@ -50,7 +51,7 @@ class ClientPlace:
     def begin(self, sock: socket.socket, make: Make, tls: ssl.SSLContext | None) -> None:
         """Makes an accepted socket a connection."""
         self._task = self._loop.create_task(self._handshake(sock, make, tls))
-        self._task.add_done_callback(self._handshake_done)
+        self._task.add_done_callback(partial(self._handshake_done, sock))
 
     async def _handshake(self, sock: socket.socket, make: Make, tls: ssl.SSLContext | None) -> None:
         try:
@@ -61,8 +62,10 @@ class ClientPlace:
         except OSError:  # of TLS, or the client has gone: nobody is there to be told
             sock.close()
 
-    def _handshake_done(self, task: asyncio.Task[None]) -> None:
+    def _handshake_done(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
         self._task = None
+        if task.cancelled():
+            sock.close()  # which it may not have begun to take care of
         if self.connection is None:
             self._landlord.freed(self)
         if not task.cancelled() and (failure := task.exception()) is not None:

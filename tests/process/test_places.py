@@ -109,3 +109,14 @@ def test_a_handshake_that_fails_frees_the_place(octets: bytes, tls: Tls) -> None
         assert landlord.connections == []
 
     handshake()
+
+
+@in_loop
+async def test_a_place_that_is_given_up_before_its_handshake_began_keeps_no_socket() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        place = ClientPlace("192.0.2.1", landlord := Landlord())
+        place.begin(ours, make, None)
+        place.give_way()
+        assert await until(lambda: landlord.free)
+        assert ours.fileno() == -1
