@@ -54,8 +54,14 @@ class Written(NamedTuple):
     port: int | None  # None for text that is no port, or none
 
 
-def invalid(why: str) -> InvalidTarget:
-    return InvalidTarget(f"The target URL is invalid: {why}.")
+_BASIC = (
+    "Send them in a header instead: Authorization: Basic, then user:password in Base64. In a page:"
+    " fetch(url, {headers: {Authorization: 'Basic ' + btoa('user:password')}})."
+)
+
+
+def invalid(why: str, hint: str = "") -> InvalidTarget:
+    return InvalidTarget(f"The target URL is invalid: {why}.", hint=hint)
 
 
 @lru_cache(_CACHED_AUTHORITIES)
@@ -106,11 +112,7 @@ def _unicode(written: str) -> str:
 def _check_written(text: str) -> None:
     """Refuse what WHATWG parsing would drop, decode or reinterpret without a word."""
     if "@" in text:
-        raise invalid(
-            "it holds a user name or password (user:password@host). Send them in a header instead:"
-            " Authorization: Basic, then user:password in Base64. In a page: fetch(url, {headers:"
-            " {Authorization: 'Basic ' + btoa('user:password')}})"
-        )
+        raise invalid("it holds a user name or password (user:password@host)", _BASIC)
     if "\\" in text:
         raise invalid("there is a backslash in its host")
     if "%" in text:

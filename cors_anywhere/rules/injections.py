@@ -36,6 +36,10 @@ class Injections:
             raise ValueError(f"{loop_token!r} cannot be a CDN-Loop token")
         by_name = {name.lower(): check_settable(name, value) for name, value in set_fields}
         self._token = loop_token
+        # Quoted strings are not honoured: in `x; a="` the open quote would swallow the token that
+        # was appended after it, and the loop would go unseen.
+        token = re.escape(loop_token)
+        self._lists_us = re.compile(rf"(?:\A|,)[ \t]*{token}[ \t]*(?:[;,]|\Z)", re.I).search
         self._set = tuple(by_name.values())
         self._simple = (("CDN-Loop", loop_token), *self._set)
         self._forwarded = {
@@ -48,6 +52,13 @@ class Injections:
     def names(self) -> Sequence[str]:
         """Of the fields that the operator sets: the client's give way to them."""
         return [name for name, _ in self._set]
+
+    def passed_through(self, head: RequestHead) -> bool:
+        """Whether `CDN-Loop` says that this instance forwarded the request before."""
+        return any(
+            len(name) == 8 and name.lower() == _CDN_LOOP and self._lists_us(value) is not None
+            for name, value in head.fields
+        )
 
     def add(self, head: RequestHead, plan: Plan) -> list[tuple[str, str]]:
         """The head that is sent to the plan's target, complete but for the framing."""
@@ -83,21 +94,6 @@ def to_continue(gathered: Mapping[str, Sequence[str]]) -> Fields:
         return ()
     names = (*FORWARDED, _CDN_LOOP)
     return tuple((name, value) for name in names for value in gathered.get(name, ()))
-
-
-def passed_through(head: RequestHead, token: str) -> bool:
-    """Whether `CDN-Loop` says that the instance called `token` forwarded this request before."""
-    for name, value in head.fields:
-        if len(name) == 8 and name.lower() == _CDN_LOOP and _lists_cdn(value, token):
-            return True
-    return False
-
-
-def _lists_cdn(value: str, token: str) -> bool:
-    # Quoted strings are not honoured: in `x; a="` the open quote would swallow the token that was
-    # appended after it, and the loop would go unseen.
-    wanted = token.lower()
-    return any(item.partition(";")[0].strip(" \t") == wanted for item in value.lower().split(","))
 
 
 def _joined(known: Sequence[str], separator: str, own: str) -> str:

@@ -14,7 +14,6 @@ from cors_anywhere.errors import (
     BodyTooLarge,
     LoopDetected,
     MethodNotAllowed,
-    ProhibitedTarget,
     ProxyAuthenticationDemanded,
     ProxyError,
     ResponseBodyTooLarge,
@@ -35,9 +34,9 @@ from cors_anywhere.messages import (
 from cors_anywhere.rules import headers, redirects, replies
 from cors_anywhere.rules.asker import Askers, own_origin
 from cors_anywhere.rules.doors import Door, Doors, asks_for_websocket
-from cors_anywhere.rules.injections import HANDSHAKE, Injections, passed_through, to_continue
+from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
 from cors_anywhere.rules.origins import OriginPattern
-from cors_anywhere.rules.targets import TargetPattern, Targets
+from cors_anywhere.rules.targets import TargetPattern, Targets, refused_as_itself
 
 
 class Choices(NamedTuple):
@@ -77,7 +76,6 @@ class Policy:
         metered: bool = False,
     ) -> None:
         self._choices = choices
-        self._token = loop_token
         self._metered = metered
         self._doors = Doors(
             is_known_name, base_path=choices.base_path, default_scheme=choices.default_scheme
@@ -123,7 +121,7 @@ class Policy:
             if door is Door.PREFLIGHT:
                 return self._replies.preflight(index)
             return self._replies.help if door is Door.HELP else replies.NOT_NEEDED
-        if "cdn-loop" in index and passed_through(head, self._token):
+        if "cdn-loop" in index and self._injections.passed_through(head):
             raise LoopDetected(rule="loop")
         own = own_origin(head.scheme, index.get("host"))
         origin = self._askers.identify(index, own)
@@ -145,10 +143,7 @@ class Policy:
         if limit is not None and _exceeds(head.length, limit):
             raise BodyTooLarge(rule="body-size")
         if there == own and self._doors.leads_here(target.path, head.base):
-            raise ProhibitedTarget(
-                f"The target is this proxy itself: it does not fetch {target.url}.",
-                rule="own-address",
-            )
+            raise refused_as_itself(target)
         exception_only, private = self._targets.judge(target)
         fields, _, gathered = self._request_table.sort(head.fields)
         continued = to_continue(gathered) if gathered else ()

@@ -122,6 +122,16 @@ def refused_by_host_rule(target: Target, rule: str) -> ProhibitedTarget:
     )
 
 
+def refused_as_itself(target: Target) -> ProhibitedTarget:
+    """The refusal of the proxy's own address."""
+    return ProhibitedTarget(
+        f"The proxy was asked to fetch itself: {target.authority} is its own address"
+        " (own-address).",
+        rule="own-address",
+        hint="No option allows the proxy's own address.",
+    )
+
+
 # --- patterns -------------------------------------------------------------------------------
 
 

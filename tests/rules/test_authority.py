@@ -141,5 +141,5 @@ def test_a_host_is_judged_as_it_is_mapped(authority: str, host: str) -> None:
 def test_userinfo_is_refused_with_the_header_that_does_the_same() -> None:
     with pytest.raises(InvalidTarget) as caught:
         parse_path("/https://user:pw@example.com/")
-    assert "Authorization: Basic" in caught.value.detail
+    assert "Authorization: Basic" in caught.value.hint
     assert "pw@" not in caught.value.detail

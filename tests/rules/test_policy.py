@@ -372,7 +372,7 @@ def test_the_proxy_does_not_fetch_itself_and_says_so(
 ) -> None:
     deciding = policy(**settings, allow_private=("*.test", "proxy.test"))
     if itself:
-        with pytest.raises(ProhibitedTarget, match="is this proxy itself") as failure:
+        with pytest.raises(ProhibitedTarget, match="asked to fetch itself") as failure:
             deciding.admit(request(path))
         assert failure.value.rule == "own-address"
     else:
