@@ -6,7 +6,7 @@ COMPILED := .venv-compiled
 LEAST := .venv-least
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-uvloop least test-compiled compiled wheel cover fuzz big abuse soak bench image image-test clean
+.PHONY: install run format check test test-uvloop least test-compiled compiled wheel cover fuzz big figures abuse soak bench image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -80,7 +80,9 @@ fuzz: .venv/developing
 
 # These take minutes; docs/reliability.md says what they show.
 big: .venv/developing
-	CORSANYWHERE_TEST_BIG=1 $(BIN)/pytest -s tests/test_memory.py $(ARGS)
+	CORSANYWHERE_TEST_BIG=1 $(BIN)/pytest -s tests/system/test_memory.py $(ARGS)
+figures: .venv/developing
+	$(BIN)/python -m tests.figures
 abuse: .venv/developing
 	tools/need slowhttptest
 	$(BIN)/python -m tests.abuse
