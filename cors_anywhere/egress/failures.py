@@ -57,7 +57,7 @@ def add_skipped(error: ProxyError, target: Target, skipped: Sequence[Verdict]) -
     """Says which addresses of the target were not tried: the one that is meant may be among them.
     The kind tells it; the address itself is not the client's to know."""
     names = ", ".join(dict.fromkeys(verdict.name for verdict in skipped))
-    _say(error, f"{error.detail} Not tried: a forbidden address that it has too ({names}).")
+    _say(error, f"{error.detail} It also has an address that is forbidden ({names}).")
     error.hint = error.hint or _hint(target, skipped[0])
 
 
