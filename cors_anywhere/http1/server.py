@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from cors_anywhere.errors import HeadTooLarge, ProxyError, RequestTimeout, UrlTooLong
 from cors_anywhere.http1.body import request_body
@@ -162,14 +162,16 @@ class ServerConnection(Replies):
         if self._partial is None:
             end = buffer.find(b"\r\n\r\n") + 4
             if end > 3:
-                self._check_size(buffer, end)
+                if end > self._limits.header_bytes:
+                    self._too_large(buffer)
                 self._buffer = buffer[end:]
                 return buffer[:end]
             self._partial = PartialRequest()
         self._buffer = b""
         octets = self._partial.octets
         end = self._partial.feed(buffer)
-        self._check_size(octets, end if end >= 0 else len(octets))
+        if (end if end >= 0 else len(octets)) > self._limits.header_bytes:
+            self._too_large(octets)
         if end < 0:
             if self.state is IDLE:
                 self._step("begin")
@@ -180,10 +182,9 @@ class ServerConnection(Replies):
         self._buffer = bytes(octets[end:])
         return bytes(octets[:end])
 
-    def _check_size(self, octets: bytes | bytearray, size: int) -> None:
-        if size > self._limits.header_bytes:
-            first_line = octets.find(b"\r\n", 0, self._limits.header_bytes)
-            raise HeadTooLarge if first_line >= 0 else UrlTooLong
+    def _too_large(self, octets: bytes | bytearray) -> NoReturn:
+        first_line = octets.find(b"\r\n", 0, self._limits.header_bytes)
+        raise HeadTooLarge if first_line >= 0 else UrlTooLong
 
     def _begin(self, head: ClientHead) -> None:
         self._head = head
