@@ -246,6 +246,7 @@ class TargetConnection(asyncio.Protocol):
         """Nobody reads the rest of the reply; calls `ended` once, when it has come, or too much
         of it, or the connection is over, within DRAIN_SECONDS."""
         self._draining = True
+        self._drained = 0
         self._on_end = ended
         self._deadline.set(DRAIN_SECONDS)
         if self._reading_paused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import socket
 import ssl
 import sys
@@ -217,12 +218,15 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
         _CONNECTED.append(arguments[1])
 
 
+@functools.cache  # for good: a hook cannot be taken back
+def _note_connections() -> None:
+    sys.addaudithook(_note)
+
+
 @pytest.fixture
 def dialled() -> list[Any]:
     """The addresses that this process connects to, in order."""
-    if not hasattr(sys, "_dialled_is_noted"):
-        sys.addaudithook(_note)  # for good: there is no way to take one back
-        sys._dialled_is_noted = True  # type: ignore[attr-defined]
+    _note_connections()
     _CONNECTED.clear()
     return _CONNECTED
 

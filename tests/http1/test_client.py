@@ -623,3 +623,22 @@ async def test_a_reply_too_long_to_drain_is_not_waited_for(head: bytes) -> None:
         connection.send_head("GET", "/", FIELDS, 0)
         await connection.reply()
         assert not connection.drainable
+
+
+@in_loop
+async def test_each_reply_that_nobody_reads_is_measured_by_itself() -> None:
+    async def script(peer: Peer) -> None:
+        for _ in range(3):
+            await peer.until(b"\r\n\r\n")
+            peer.writer.write(OK + b"Content-Length: 40000\r\n\r\n" + b"x" * 40_000)
+        await peer.reader.read(-1)
+
+    async with facing(script) as connection:
+        for _ in range(3):
+            connection.send_head("GET", "/", FIELDS, 0)
+            await connection.reply()
+            ended = asyncio.Event()
+            connection.drain(ended.set)
+            await ended.wait()
+            assert connection.reusable
+            connection.to_idle(lambda: None, 5)
