@@ -82,6 +82,14 @@ class Record:
         self.connect = (self.connect or 0.0) + connect
         self.reused = reused
 
+    def stopped(self, fault: ProxyError | None) -> None:
+        """The client has left, or what it still sent was at fault and was answered so."""
+        self.end = End.CLIENT_GONE if fault is None else End.ABORTED
+        if fault is not None:
+            self.failure = fault
+        if fault is not None and self.status is None:
+            self.status, self.end = fault.status, End.COMPLETE
+
     def outcome(self, request_id: str, target: Target | None, now: float) -> Outcome:
         """The finished value. `target` is what the path names where no plan was made."""
         head, plan, failure = self.head, self.plan, self.failure

@@ -66,7 +66,7 @@ class Relay:
         except ProxyError as error:
             self._fail(client, error, record)
         except asyncio.CancelledError:
-            record.end = End.CLIENT_GONE
+            record.stopped(client.fault)
             raise
         except Exception:  # an operator's hook, or a mistake of ours: the client must not hang
             LOG.exception("A request failed in a way that nobody foresaw")
@@ -76,8 +76,11 @@ class Relay:
                 self._report(record)
             record.failure = None  # its traceback holds this frame, which holds the record
 
-    def refuse(self, error: ProxyError, peer: str) -> Answer:
-        """The answer to a message that never became a request; `peer` is who sent it."""
+    def refuse(self, error: ProxyError, peer: str | None) -> Answer:
+        """The answer to a message that never became a request; `peer` is who sent it, None where a
+        request is under way, whose own outcome tells of it."""
+        if peer is None:
+            return self._policy.failed(error)
         record = Record(RequestHead("", "", (), 0, peer, "http", 0), monotonic())
         answer = self._policy.failed(error)
         record.failure, record.status, record.sent = error, answer.status, len(answer.body)

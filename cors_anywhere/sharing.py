@@ -28,6 +28,7 @@ class SharedRelay:
         self._relay = relay
         self._share = share
         self._under_way: dict[str, int] = {}
+        self.refuse = relay.refuse
 
     async def serve(self, client: Client) -> None:
         """Answers one request, with 503 if it is beyond its client's share."""

@@ -24,6 +24,7 @@ class Client(Protocol):
     """The client of one request."""
 
     head: RequestHead
+    fault: ProxyError | None  # what is wrong with the rest of its message, and is answered already
 
     @property
     def begun(self) -> bool:

@@ -48,6 +48,8 @@ Step = bytes | Exception
 class Client:
     """A client in memory: its body's pieces are given, what it is sent is recorded."""
 
+    fault: ProxyError | None = None
+
     def __init__(
         self,
         body: list[bytes] | None = None,
@@ -447,6 +449,19 @@ async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no
     assert answer.status == outcome.status == 431
     assert (outcome.client, outcome.method, outcome.target) == ("192.0.2.9", None, None)
     assert outcome.error == "http_request_error"
+
+
+@in_loop
+async def test_the_outcome_of_a_request_whose_rest_was_at_fault_has_the_status_of_that() -> None:
+    told: list[Outcome] = []
+    client = Client([b"x"], hangs=True, length=CHUNKED, method="POST")
+    relay = asyncio.ensure_future(serve(client, Exchange(ok()), on_outcome=told.append))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.fault = HeadTooLarge()
+    relay.cancel()
+    await asyncio.wait([relay])
+    assert [(one.end, one.status) for one in told] == [(End.COMPLETE, 431)]
 
 
 @in_loop

@@ -16,6 +16,8 @@ from tests.support.loopback import in_loop
 class Source:
     """A client that sends pieces of a body, or fails in the middle of it."""
 
+    fault: ProxyError | None = None
+
     begun = False
 
     def __init__(self, *pieces: bytes | ProxyError, length: Length = CHUNKED) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from tornado import httputil
 
-from cors_anywhere.errors import BadRequest
+from cors_anywhere.errors import BadRequest, ProxyError
 from cors_anywhere.fronts.fields import WireHeaders, pairs_of
 from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.life import Context
@@ -72,6 +72,9 @@ class WireConnection(httputil.HTTPConnection):
         if self._delegate is not None:
             with _translated():
                 self._delegate.finish()
+
+    def at_fault(self, failure: ProxyError) -> None:
+        pass  # Tornado's delegates are told that the connection closes
 
     def gone(self) -> None:
         delegate, self._delegate = self._delegate, None

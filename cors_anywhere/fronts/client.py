@@ -30,6 +30,7 @@ class FrontClient(ABC):
         self._arrival: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self.fault: ProxyError | None = None
         self.status = 0  # of the reply that has begun
 
     def take_head(self, head: ClientHead, base: str | None = None) -> None:
@@ -56,7 +57,11 @@ class FrontClient(ABC):
 
     def refuse(self, error: ProxyError) -> None:
         """Answers a request whose head is at fault: no further one is read."""
-        self.answer(self._proxy.policy.failed(error))
+        self.answer(self._proxy.relay.refuse(error, self.head.peer))
+
+    def at_fault(self, failure: ProxyError) -> None:
+        """See Receiver.at_fault."""
+        self.fault = failure
 
     def start(self) -> asyncio.Task[None]:
         """Begins to serve the request."""

@@ -73,7 +73,9 @@ class StockClient(FrontClient):
 
     def refuse(self, error: ProxyError) -> None:
         """See FrontClient.refuse. Tornado would read on: a body, or what follows as requests."""
-        written = self._write_answer(self._proxy.policy.failed(error), ("connection", "close"))
+        written = self._write_answer(
+            self._proxy.relay.refuse(error, self.head.peer), ("connection", "close")
+        )
         linger(self._connection.detach(), written)
 
     def answer(self, answer: Answer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
+from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.head import ClientHead
 
 
@@ -27,6 +28,9 @@ class Receiver(Protocol):
 
     def ended(self) -> None:
         """The body is complete, as are the octets of a tunnel."""
+
+    def at_fault(self, failure: ProxyError) -> None:
+        """What is left of the message cannot be served: it is answered so, and `gone` follows."""
 
     def gone(self) -> None:
         """The client has left before the end of the reply, or the connection has refused the rest

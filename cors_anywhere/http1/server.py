@@ -59,7 +59,7 @@ class ServerConnection(Replies):
     def __init__(
         self,
         service: Service,
-        refusal: Callable[[ProxyError], Answer],
+        refusal: Callable[[ProxyError, str | None], Answer],
         limits: ClientLimits,
         registry: Registry,
     ) -> None:
@@ -124,7 +124,13 @@ class ServerConnection(Replies):
             failure = ProxyError()
         if not self.state.over:
             self._behind.clear()
-            self._refuse_with(self._refusal(failure))
+            self._refuse_with(self._answer_to(failure))
+
+    def _answer_to(self, failure: ProxyError) -> Answer:
+        if self._receiver is None:
+            return self._refusal(failure, self.context.remote_ip)
+        self._receiver.at_fault(failure)
+        return self._refusal(failure, None)
 
     def _use_buffer(self) -> None:
         if self._body.done and (self.state is BODY or self.state is TUNNEL):

@@ -115,7 +115,7 @@ class ProxyServer:
             self._acceptor.listen(sock)
 
     def _connection(self, registry: Registry) -> ServerConnection:
-        return ServerConnection(self._service, self.proxy.policy.failed, self._limits, registry)
+        return ServerConnection(self._service, self.proxy.relay.refuse, self._limits, registry)
 
     def _client_of(self, peer: str) -> str | None:
         trusted = self.proxy.trusted

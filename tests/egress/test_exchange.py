@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cors_anywhere.egress.exchange import PooledExchange
+from cors_anywhere.errors import ProxyError
 from cors_anywhere.messages import Answer, Deliver, Fetch, Length, Plan, RequestHead, Target
 from tests.support import PATIENCE
 from tests.support.forward_proxy import forward_proxy
@@ -155,6 +156,8 @@ async def test_a_reply_that_nobody_asked_for_is_no_reply() -> None:
 class Liar:
     """A client of whose body more or less comes than its head says, as a front that decompresses
     makes of an honest one."""
+
+    fault: ProxyError | None = None
 
     def __init__(self, url: str, length: int, *pieces: bytes) -> None:
         fields = (("Host", "proxy.test"), ("Origin", "https://page.test"))

@@ -37,7 +37,7 @@ def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     return run
 
 
-def refusal(error: ProxyError) -> Answer:
+def refusal(error: ProxyError, peer: str | None = None) -> Answer:
     """A reply that shows which failure it is for."""
     return Answer(error.status, error.reason, [("x-refused", "yes")], error.detail.encode())
 

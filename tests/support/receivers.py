@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.messages import CHUNKED, Length
@@ -26,6 +27,7 @@ class Message:
         self.connection = connection
         self.body = b""
         self.left = asyncio.Event()
+        self.faults: list[ProxyError] = []
 
     def head_received(self, head: ClientHead) -> Awaitable[None] | None:
         self.head = head
@@ -41,6 +43,9 @@ class Message:
 
     def ended(self) -> None:
         self.answer(f"{self.head.method} {self.head.path} ".encode() + self.body)
+
+    def at_fault(self, failure: ProxyError) -> None:
+        self.faults.append(failure)
 
     def gone(self) -> None:
         self.left.set()
