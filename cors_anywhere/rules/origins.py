@@ -72,13 +72,14 @@ class OriginSet:
         patterns = tuple(patterns)
         self.own = any(pattern.text == SELF for pattern in patterns)
         self._exact = frozenset(p.text for p in patterns if p.exact and p.text != SELF)
-        # The ports by scheme and host, of that host and of any name under it.
-        self._ports: dict[tuple[str, str], set[str]] = {}
-        self._ports_under: dict[tuple[str, str], set[str]] = {}
-        for _, scheme, host, port, subdomains in (p for p in patterns if not p.exact):
-            ports = self._ports_under if subdomains else self._ports
-            ports.setdefault((scheme, host), set()).add(port)
-        self._families = bool(self._ports or self._ports_under)
+        families = [pattern for pattern in patterns if not pattern.exact]
+        self._with_any_port = {(p.scheme, p.host) for p in families if not p.subdomains}
+        self._ports_under: dict[tuple[str, str], set[str]] = {}  # by the host that is above
+        for pattern in families:
+            if pattern.subdomains:
+                site = (pattern.scheme, pattern.host)
+                self._ports_under.setdefault(site, set()).add(pattern.port)
+        self._families = bool(families)
         self._any = bool(patterns)
 
     def __contains__(self, origin: str) -> bool:
@@ -90,10 +91,10 @@ class OriginSet:
         return match is not None and self._has_family(match[1], match[2], match[3] or "")
 
     def _has_family(self, scheme: str, host: str, port: str) -> bool:
-        ports = {port, "*"}
-        if not ports.isdisjoint(self._ports.get((scheme, host), ())):
+        if (scheme, host) in self._with_any_port:
             return True
-        dot = host.find(".")
+        ports = {port, "*"}
+        dot = host.find(".") if self._ports_under else -1
         while dot >= 0:
             if not ports.isdisjoint(self._ports_under.get((scheme, host[dot + 1 :]), ())):
                 return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from cors_anywhere.rules.targets import TargetPattern, host_rule
+from cors_anywhere.errors import ProhibitedTarget
+from cors_anywhere.rules.targets import TargetPattern, Targets, host_rule
 from tests.support.urls import HOSTILE, parse_path, raw
 
 
@@ -55,6 +56,23 @@ from tests.support.urls import HOSTILE, parse_path, raw
 def test_a_host_rule_names_what_is_forbidden(authority: str, rule: str | None) -> None:
     target = parse_path(f"/http://{authority}/")
     assert host_rule(target.host, target.port) == rule
+
+
+HINTS = {
+    "localhost": ("/localhost:3000", "with --dev, or with --allow-private localhost:3000."),
+    "intranet": ("/http://intranet/", "with --allow-private intranet:80."),
+    "port": ("/http://localhost:22/", "with --allow-private localhost:22."),
+    "address": ("/http://[2606:4700::1]:25/", "with --allow-private [2606:4700::1]:25."),
+}
+
+
+@pytest.mark.parametrize(("path", "hint"), HINTS.values(), ids=HINTS)
+def test_a_refusal_names_the_option_that_opens_this_target_and_closes_no_other(
+    path: str, hint: str
+) -> None:
+    with pytest.raises(ProhibitedTarget) as caught:
+        Targets().judge(parse_path(path))
+    assert caught.value.hint.endswith(hint)
 
 
 # --- patterns ---------------------------------------------------------------------------------
