@@ -342,7 +342,7 @@ async def test_a_target_that_hangs_up_during_the_handshake_is_named() -> None:
 async def test_a_failure_names_the_target() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    making = connector({"a.test": ["127.0.0.1"], "slow.test": ()}, allow=LOOPBACK, timeout=0.05)
+    making = connector({"a.test": ["127.0.0.1"], "slow.test": ()}, allow=LOOPBACK, timeout=0.5)
     told = {
         f"http://a.test:{port}/": f"The target a.test:{port} refused the connection.",
         "http://b.test/": "The target b.test's name could not be resolved.",

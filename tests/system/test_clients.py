@@ -67,8 +67,8 @@ def test_when_the_client_leaves_the_target_is_left(proxy: Front, target: Site, b
     with proxy.connect() as connection:
         fields = ("Content-Length: 9",) if before == "the upload" else ()
         connection.ask(target.on("/", answer), *fields, method="POST")
-        assert came.get(timeout=3) == "request"
-    assert came.get(timeout=3) == "end"
+        assert came.get(timeout=PATIENCE) == "request"
+    assert came.get(timeout=PATIENCE) == "end"
 
 
 def test_a_client_that_resets_ends_the_target_too(proxy: Front, target: Site) -> None:
@@ -81,9 +81,9 @@ def test_a_client_that_resets_ends_the_target_too(proxy: Front, target: Site) ->
 
     with proxy.connect() as connection:
         connection.ask(target.on("/", answer))
-        assert came.get(timeout=3) == "request"
+        assert came.get(timeout=PATIENCE) == "request"
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert came.get(timeout=3) == "end"
+    assert came.get(timeout=PATIENCE) == "end"
 
 
 # --- backpressure ---------------------------------------------------------------------------------
