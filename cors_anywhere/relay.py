@@ -57,6 +57,7 @@ class Relay:
     async def serve(self, client: Client) -> None:
         """Answers one request. Never raises but for cancellation: the client has gone."""
         record = Record(client.head, monotonic())
+        client.taken_up = True
         try:
             decision = await self._decide(client.head)
             if isinstance(decision, Answer):
@@ -72,8 +73,7 @@ class Relay:
             LOG.exception("A request failed in a way that nobody foresaw")
             self._fail(client, ProxyError(), record)
         finally:
-            if self._on_outcome is not None or record.failure is not None:
-                self._report(record)
+            self._report(record)
             record.failure = None  # its traceback holds this frame, which holds the record
 
     def refuse(self, error: ProxyError, peer: str | None) -> Answer:
@@ -106,8 +106,16 @@ class Relay:
         else:
             self._answer(client, self._policy.failed(error, record.plan), record)
 
+    def missed(self, client: Client) -> None:
+        """The client had gone before `serve` came to it."""
+        record = Record(client.head, monotonic())
+        record.stopped(client.fault)
+        self._report(record)
+
     def _report(self, record: Record) -> None:
         """Tells the observers; what goes wrong there is no trouble of the client's."""
+        if self._on_outcome is None and record.failure is None:
+            return
         self._served += 1
         target = self._policy.target_of(record.head) if record.plan is None else None
         outcome = record.outcome(f"{self._name}-{self._served:x}", target, monotonic())

@@ -24,6 +24,7 @@ class Client(Protocol):
     """The client of one request."""
 
     head: RequestHead
+    taken_up: bool  # the relay has begun to serve it
     fault: ProxyError | None  # what is wrong with the rest of its message, and is answered already
 
     @property

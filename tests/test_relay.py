@@ -48,6 +48,7 @@ Step = bytes | Exception
 class Client:
     """A client in memory: its body's pieces are given, what it is sent is recorded."""
 
+    taken_up = False
     fault: ProxyError | None = None
 
     def __init__(

@@ -21,6 +21,7 @@ PATIENCE = 20.0
 class Side:
     """One side of a tunnel: what it sends is put into `says`, what it is sent is in `heard`."""
 
+    taken_up = False
     fault: ProxyError | None = None
 
     look_up = connect = 0.0

@@ -16,6 +16,7 @@ from tests.support.loopback import in_loop
 class Source:
     """A client that sends pieces of a body, or fails in the middle of it."""
 
+    taken_up = False
     fault: ProxyError | None = None
 
     begun = False

@@ -30,6 +30,7 @@ class FrontClient(ABC):
         self._arrival: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self.taken_up = False
         self.fault: ProxyError | None = None
         self.status = 0  # of the reply that has begun
 
@@ -78,6 +79,8 @@ class FrontClient(ABC):
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
+            if not self.taken_up:
+                self._proxy.relay.missed(self)
         self._make_room()
 
     # --- its body -----------------------------------------------------------------------------

@@ -157,6 +157,7 @@ class Liar:
     """A client of whose body more or less comes than its head says, as a front that decompresses
     makes of an honest one."""
 
+    taken_up = False
     fault: ProxyError | None = None
 
     def __init__(self, url: str, length: int, *pieces: bytes) -> None:

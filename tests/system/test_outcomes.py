@@ -8,7 +8,7 @@ import pytest
 
 from cors_anywhere import Settings, serve
 from cors_anywhere.outcome import End, Outcome
-from tests.support.loopback import in_loop
+from tests.support.loopback import connected, in_loop
 from tests.support.target import Do, target
 
 HEAD = b"Host: p.test\r\nOrigin: https://page.test\r\n"
@@ -42,13 +42,11 @@ async def test_each_message_has_one_outcome_with_what_it_was_answered(
     async with (
         target((Do.REQUEST, OK)) as server,
         serve(settings, on_outcome=told.put_nowait) as proxy,
+        connected(proxy.port) as peer,
     ):
-        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        writer.write(octets.replace(b"%s", server.url.encode()))
+        peer.writer.write(octets.replace(b"%s", server.url.encode()))
         outcome = await told.get()
-        assert (await reader.readline()).split(b" ")[1] == str(said[0]).encode()
-        writer.close()
-        await writer.wait_closed()
+        assert (await peer.reader.readline()).split(b" ")[1] == str(said[0]).encode()
     assert (outcome.status, outcome.end, outcome.error) == said
     assert outcome.client == "127.0.0.1"
     assert told.empty()
