@@ -14,11 +14,11 @@ from typing import Final
 
 from cors_anywhere.messages import Fields, Plan, RequestHead
 from cors_anywhere.rules.headers import FORWARDED, check_settable
+from cors_anywhere.tokens import is_token
 
 HANDSHAKE: Final = (("connection", "Upgrade"), ("upgrade", "websocket"))  # RFC 6455 section 4
 
 _CDN_LOOP: Final = "cdn-loop"
-_is_cdn_id: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]+").fullmatch  # RFC 8586 section 2
 
 
 class Injections:
@@ -32,7 +32,7 @@ class Injections:
     def __init__(
         self, loop_token: str, *, set_fields: Fields = (), forwarded: bool = False
     ) -> None:
-        if not _is_cdn_id(loop_token):
+        if not is_token(loop_token):  # a pseudonym, RFC 8586 section 2
             raise ValueError(f"{loop_token!r} cannot be a CDN-Loop token")
         by_name = {name.lower(): check_settable(name, value) for name, value in set_fields}
         self._token = loop_token
