@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import multiprocessing
 import os
 import resource
 import sys
@@ -15,14 +16,17 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import product
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from tests.support.crowd import ATTACKS, NEWCOMER, Attack, client_at, crowd
+from tests.support.crowd import ATTACKS, NEWCOMER, client_at, crowd
 from tests.support.process import MIB, Command, command
 from tests.support.target import Do, Script, Target, target
 from tests.support.tls import Tls, make_tls
 from tests.support.wire import until
+
+PROCESSES = multiprocessing.get_context("spawn")
 
 SERVED_WITHIN = 1.0
 """Seconds."""
@@ -39,12 +43,14 @@ OPTIONS = ("-g", "-r", "200", "-l", str(SECONDS), "-p", "3", "-c", "1000")
 DESCRIPTORS = (256, 1024)
 CAP = 384  # with 1024 descriptors
 CROWD = 2 * CAP
+STEP, EACH_SECOND = 16, 200
+"""How it comes: a few at a time, as slowhttptest does."""
+
 ADDRESSES = {1: ("--max-connections-per-client", str(CAP)), 8: ()}
 """From one address a crowd gets all places only where the operator lets it."""
 
 SLOWLY = 10
-"""The crowd comes back after a second and drips once in one: this process has to ask for the others
-too, and is not to measure itself."""
+"""The crowd comes back after a second and drips once in one: what is measured is the proxy."""
 
 NEWCOMERS, EVERY = 10, 0.3
 HELLO: Script = (Do.REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") * 999
@@ -131,8 +137,8 @@ async def main() -> int:
     good = []
     with tempfile.TemporaryDirectory() as directory:
         tls = make_tls(Path(directory), "127.0.0.1")
-        for (kind, attack), addresses in product(ATTACKS.items(), ADDRESSES):
-            row = await crowded(attack, addresses, tls)
+        for kind, addresses in product(ATTACKS, ADDRESSES):
+            row = await crowded(kind, addresses, tls)
             good.append(show(kind, CROWD, addresses, DESCRIPTORS[-1], row))
     for mode, files in product(MODES, DESCRIPTORS):
         good.append(show(mode, 1000, 1, files, await abused(mode, files)))
@@ -142,23 +148,62 @@ async def main() -> int:
 # --- crowds of ours -------------------------------------------------------------------------------
 
 
-async def crowded(attack: Attack, addresses: int, tls: Tls) -> Row:
+async def crowded(kind: str, addresses: int, tls: Tls) -> Row:
     """Others come while a crowd, twice as large as the cap, holds all places."""
-    https = ("--tls-cert", tls.cert, "--tls-key", tls.key) if attack.tls else ()
+    over_tls = ATTACKS[kind].tls
+    https = ("--tls-cert", tls.cert, "--tls-key", tls.key) if over_tls else ()
     with watched(DESCRIPTORS[-1], *ADDRESSES[addresses], *https) as (proxy, watch):
+        async with target(HELLO) as hello:
+            with crowd_of_its_own(proxy, kind, addresses):
+                await until(lambda: proxy.descriptors() >= CAP)
+                for _ in range(NEWCOMERS):
+                    await watch.ask(hello.url, tls if over_tls else None)
+                    await asyncio.sleep(EVERY)
+                return watch.row()
+
+
+@contextmanager
+def crowd_of_its_own(proxy: Command, kind: str, addresses: int) -> Iterator[None]:
+    """A crowd with its target in another process, so that the others are not kept waiting here."""
+    here, there = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=gather, args=(there, proxy.port, kind, addresses))
+    process.start()
+    there.close()
+    try:
+        here.recv()  # it has come
+        yield
+    finally:
+        here.close()
+        process.join()
+
+
+class At(NamedTuple):
+    """Where the proxy listens."""
+
+    port: int
+
+
+def gather(told: Connection, port: int, kind: str, addresses: int) -> None:
+    """The other process: a crowd that stays until nobody listens to it."""
+
+    async def stay() -> None:
+        attack = ATTACKS[kind]
+        proxy = At(port)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # its end is abrupt
         async with (
             target(attack.target) as its_own,
-            target(HELLO) as hello,
             crowd(
-                proxy, attack, CROWD, url=its_own.url, addresses=addresses, slowly=SLOWLY
+                proxy, attack, 0, url=its_own.url, addresses=addresses, slowly=SLOWLY
             ) as crowding,
         ):
+            for _ in range(CROWD // STEP):
+                crowding.come(STEP)
+                await asyncio.sleep(STEP / EACH_SECOND)
             await until(lambda: crowding.came >= CROWD)
-            await until(lambda: proxy.descriptors() >= CAP)
-            for _ in range(NEWCOMERS):
-                await watch.ask(hello.url, tls if attack.tls else None)
-                await asyncio.sleep(EVERY)
-            return watch.row()
+            told.send(None)
+            await asyncio.to_thread(told.poll, None)
+
+    asyncio.run(stay())
 
 
 # --- slowhttptest ---------------------------------------------------------------------------------

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from cors_anywhere import proxy as whole
+from cors_anywhere import serve
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.serving import ProxyServer
 from tests.support import PATIENCE
@@ -72,18 +72,14 @@ async def proxied(**settings: Any) -> AsyncIterator[Proxy]:
     reports: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
     resolver = settings.pop("resolver", None)
-    chosen = {"allow_networks": ("127.0.0.0/8",), "require_headers": (), **settings}
-    cors = whole.Proxy(Settings(**chosen), resolver=resolver)
-    server = ProxyServer(cors)
-    listening = socket.create_server(("127.0.0.1", 0))
-    server.listen([listening])
-    try:
-        yield Proxy(listening.getsockname()[1], server, cors)
-    finally:
-        server.abort()
-        await cors.close()
-        await asyncio.sleep(0)
-        assert not reports, reports
+    chosen = {"allow_networks": ("127.0.0.0/8",), "require_headers": (), "port": 0, **settings}
+    async with serve(Settings(**chosen), resolver=resolver) as server:
+        try:
+            yield Proxy(server.port, server, server.proxy)
+        finally:
+            server.abort()  # nothing to drain
+    await asyncio.sleep(0)
+    assert not reports, reports
 
 
 class Client:
