@@ -137,6 +137,7 @@ class Replies(Life):
         else:  # read and drop the rest of the body, so that the reply is not lost to a reset
             self._watch()
             self._resume_reading()
+            self._loop.call_soon(self._advance)
 
     # --- whether and how --------------------------------------------------------------------------
 
@@ -198,7 +199,6 @@ class Replies(Life):
         late = self.state is DROPPING
         self._last = True
         self._hold = None
-        self._buffer = b""
         self._step("refuse")
         self._drop_receiver()
         if not late:

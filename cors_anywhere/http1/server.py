@@ -123,7 +123,6 @@ class ServerConnection(Replies):
             self._loop.call_exception_handler(report)
             failure = ProxyError()
         if not self.state.over:
-            self._behind.clear()
             self._refuse_with(self._answer_to(failure))
 
     def _answer_to(self, failure: ProxyError) -> Answer:
@@ -139,7 +138,7 @@ class ServerConnection(Replies):
             state = self.state
             between = state is IDLE or state is HEAD
             if (between and self.output.paused) or (not between and state not in _READING):
-                if len(self._buffer) + len(self._behind) > PIPELINE_BYTES:
+                if self._waiting() > PIPELINE_BYTES:
                     self._pause_reading()
                 return
             if self._behind:
@@ -148,7 +147,23 @@ class ServerConnection(Replies):
             if not between:
                 self._read_body()
             elif not self._read_head():
-                return
+                break
+        if self._hold is None:
+            self._resume_reading()
+
+    def _waiting(self) -> int:
+        """Octets that have come and not been looked at."""
+        return len(self._buffer) + len(self._behind)
+
+    def _resume_reading(self) -> None:
+        """Not before what waits has become less: each request that is done calls this."""
+        if self._waiting() <= PIPELINE_BYTES:
+            super()._resume_reading()
+
+    def _linger(self) -> None:
+        self._buffer = b""
+        self._behind.clear()
+        super()._linger()
 
     def _read_head(self) -> bool:
         """Whether there was a whole one."""
@@ -257,7 +272,6 @@ class ServerConnection(Replies):
             return
         self._step("release")
         self._watch()
-        self._resume_reading()
         self._advance()
 
     # --- clocks -----------------------------------------------------------------------------------

@@ -215,6 +215,42 @@ async def test_requests_that_waited_for_the_client_to_read_are_served_when_it_do
     assert client.sent.count(b"GET /x ") == 5000
 
 
+class Later(Message):
+    """Answers at the loop's next turn, as the proxy does at the earliest."""
+
+    most = 0
+
+    def ended(self) -> None:
+        waiting = len(self.connection._buffer) + len(self.connection._behind)
+        Later.most = max(Later.most, waiting)
+        asyncio.get_running_loop().call_soon(self.answer, b"")
+
+
+@stepped
+async def test_a_pipeline_is_read_no_faster_than_it_is_answered(loop: HandSetLoop) -> None:
+    root = Root(Later)
+    _, client = opened(loop, root)
+    client.feed((GET % b"x") * 50_000)  # and its octets come as soon as reading is resumed
+    await loop.settle()
+    assert len(root.messages) == 50_000
+    assert Later.most <= 2 * 65536
+
+
+@stepped
+async def test_what_is_left_of_a_held_body_is_dropped_when_the_reply_came_first(
+    loop: HandSetLoop,
+) -> None:
+    root = Root(Held)
+    connection, client = opened(loop, root)
+    chunked = POST.replace(b"Content-Length: 9000", b"Transfer-Encoding: chunked")
+    client.feed(chunked + b"\r\n1\r\nx\r\n")
+    connection.data_received(b"1\r\ny\r\n0\r\n\r\n" + GET % b"next")  # was under way
+    await loop.settle()
+    root.messages[0].answer(b"early")
+    await loop.settle()
+    assert [message.head.path for message in root.messages] == ["/x", "/next"]
+
+
 class Large(Message):
     """Answers with 64 KiB, and waits for nobody."""
 
