@@ -189,6 +189,10 @@ async def _hold(writer: asyncio.StreamWriter) -> None:
     transport.resume_reading()
 
 
+TURNS = 4
+"""Of the event loop, in which a connection that was just accepted begins to be served."""
+
+
 @asynccontextmanager
 async def target(
     *scripts: Script, tls: ssl.SSLContext | None = None, limit: int = 2**20
@@ -201,17 +205,23 @@ async def target(
         task = asyncio.current_task()
         assert task is not None
         serving[task] = writer
+        if over:
+            writer.transport.abort()
         await playing.serve(reader, writer)
 
+    over = False
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls, limit=limit)
     playing.port = server.sockets[0].getsockname()[1]
     playing.scheme = "https" if tls else "http"
     try:
         yield playing
     finally:
+        over = True
         server.close()
         for writer in serving.values():
             writer.transport.abort()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         await asyncio.gather(*serving)
 
 
