@@ -226,7 +226,8 @@ def test_a_refused_connection_is_named(proxy: Front) -> None:
     assert (seen.status, seen.reason, seen.error) == (502, "Bad Gateway", "connection_refused")
     assert seen.text == f"The target {there} refused the connection."
     assert (seen.get("proxy-status") or "").startswith("cors-anywhere; error=connection_refused;")
-    assert seen.cors == {"allow-origin": "*", "expose-headers": "content-type,proxy-status"}
+    exposed = "content-type,proxy-status,x-request-url,x-final-url"
+    assert seen.cors == {"allow-origin": "*", "expose-headers": exposed}
 
 
 def test_a_forbidden_address_is_named(proxy: Front) -> None:
@@ -250,7 +251,7 @@ def test_a_host_that_is_never_public_is_refused_whatever_its_address(
     seen = locked.page(f"http://{host}/")
     assert (seen.status, seen.error) == (403, "destination_ip_prohibited")
     assert f"({rule})" in seen.text
-    assert "--allow-target" in seen.text
+    assert "--allow-private" in seen.text
 
 
 BROKEN = [
