@@ -26,11 +26,12 @@ async def tunnel(client: Client, exchange: Exchange, record: Record, idle: float
     inward = _Way(client.read, exchange.send, close_frame(masked=True))
     outward = _Way(exchange.read, client.send, close_frame(masked=False))
     tasks: list[asyncio.Future[None]] = []
+    farewell = _Farewell((inward, outward), tasks)
     try:
         async with asyncio.timeout(idle) as deadline:
             for way in (inward, outward):
                 tasks.append(asyncio.ensure_future(way.carry(deadline, idle)))
-            farewell = _Farewell((inward, outward), tasks, deadline)
+            farewell.deadline = deadline
             client.when_draining(farewell.begin)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if farewell.begun:
@@ -38,6 +39,7 @@ async def tunnel(client: Client, exchange: Exchange, record: Record, idle: float
     except TimeoutError:
         pass  # an end like any other
     finally:
+        farewell.deadline = None
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -97,22 +99,20 @@ class _Way:
 
 
 class _Farewell:
-    """What a tunnel does when the proxy is told to stop."""
+    """What a tunnel does when the proxy is told to stop; `deadline` is its own while it lasts."""
 
-    def __init__(
-        self,
-        ways: tuple[_Way, _Way],
-        tasks: list[asyncio.Future[None]],
-        deadline: asyncio.Timeout,
-    ) -> None:
+    def __init__(self, ways: tuple[_Way, _Way], tasks: list[asyncio.Future[None]]) -> None:
         self._ways = ways
         self._tasks = tasks
-        self._deadline = deadline
+        self.deadline: asyncio.Timeout | None = None
         self.begun = False
 
     def begin(self) -> None:
-        """Says goodbye to both sides, which have a little time to answer."""
+        """Says goodbye to both sides, which have a little time to answer; a tunnel that is about to
+        end anyway needs none."""
+        if self.deadline is None:
+            return
         self.begun = True
         for way in self._ways:
             self._tasks.append(asyncio.ensure_future(way.leave()))
-        self._deadline.reschedule(asyncio.get_running_loop().time() + FAREWELL_SECONDS)
+        self.deadline.reschedule(asyncio.get_running_loop().time() + FAREWELL_SECONDS)

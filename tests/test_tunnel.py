@@ -142,3 +142,25 @@ async def test_the_record_counts_the_octets_of_both_ways() -> None:
     one.target.says.put_nowait(b"")
     await one.end()
     assert (one.record.received, one.record.sent) == (3, 5)
+
+
+@in_loop
+async def test_a_tunnel_that_has_ended_before_the_proxy_is_told_to_stop_says_nothing() -> None:
+    one = Tunnel()
+    one.page.says.put_nowait(b"")
+    await one.end()
+    await one.drain()
+    assert (one.page.heard, one.target.heard) == (b"", b"")
+
+
+@in_loop
+async def test_a_tunnel_that_is_cut_off_while_the_proxy_is_told_to_stop_just_ends() -> None:
+    one = Tunnel()
+    while one.page.drain is None:
+        await asyncio.sleep(0)
+    one.task.cancel()
+    for _ in range(5):  # whatever it has come to by then
+        await asyncio.sleep(0)
+        await one.drain()
+    await asyncio.wait((one.task,))
+    assert one.task.cancelled()
