@@ -114,7 +114,7 @@ def test_a_crowd_that_holds_all_places_shuts_nobody_out(
         trust = tls if attack.tls else None
         assert asyncio.run(newcomers_served(proxy, attack, addresses, trust)) == NEWCOMERS
         assert "Cannot accept" not in log()
-        assert log().count("\n") <= 3  # the limits, and who was refused
+        assert log().count("\n") <= 10  # the limits, and at times who was refused
 
 
 WAKES_EACH = 8
