@@ -283,8 +283,7 @@ MOMENTS = {
 def test_nothing_happens_before_the_deadline_and_at_it_all_that_should(name: str) -> None:
     moment = MOMENTS[name]
 
-    async def wait(loop: HandSetLoop) -> None:
-        sandbox = Sandbox(loop)
+    async def wait(loop: HandSetLoop, sandbox: Sandbox) -> None:
         client = sandbox.client()
         client.feed(moment.client)
         await loop.settle()
@@ -298,12 +297,18 @@ def test_nothing_happens_before_the_deadline_and_at_it_all_that_should(name: str
         assert bytes(client.sent[len(known) :]).startswith(moment.says)
         if moment.ends:
             assert client.end == moment.ends
-        sandbox.server.abort()
-        await sandbox.cors.close()
-        await loop.settle()
+
+    async def play(loop: HandSetLoop) -> None:
+        sandbox = Sandbox(loop)
+        try:
+            await wait(loop, sandbox)
+        finally:
+            sandbox.server.abort()
+            await sandbox.cors.close()
+            await loop.settle()
 
     loop = HandSetLoop()
     try:
-        loop.run_until_complete(wait(loop))
+        loop.run_until_complete(play(loop))
     finally:
         loop.close()
