@@ -7,6 +7,7 @@ know: what is said.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -36,6 +37,13 @@ async def echo(socket: ServerConnection) -> None:
 Answering = Callable[[ServerConnection, Request], Response | None]
 
 
+def with_little_room() -> socket.socket:
+    """A socket that the kernel buffers no more for than it must, where it would take 32 MiB."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18)
+    return sock
+
+
 @asynccontextmanager
 async def peer(
     serving: Callable[[ServerConnection], Awaitable[None]] = echo,
@@ -50,7 +58,9 @@ async def peer(
         "max_size": None,
         "ping_interval": None,
     }
-    async with serve(serving, "127.0.0.1", 0, **settings) as server:
+    listening = with_little_room()
+    listening.bind(("127.0.0.1", 0))
+    async with serve(serving, sock=listening, **settings) as server:
         yield "127.0.0.1:{}".format(*[sock.getsockname()[1] for sock in server.sockets])
 
 
