@@ -24,7 +24,7 @@ from cors_anywhere.tokens import HOP_BY_HOP, is_field_value, is_token
 LOG = logging.getLogger("cors_anywhere")
 
 FirstLook = Callable[[RequestHead], Answer | Awaitable[Answer | None] | None]
-"""Sees every request before anything is checked; may answer it."""
+"""Sees every request but a preflight before anything is checked; may answer it."""
 
 ChooseProxy = Callable[
     [Target, RequestHead], OutboundProxy | Awaitable[OutboundProxy | None] | None

@@ -1,7 +1,7 @@
 """The proxy among addresses that are all this machine's: what it connects to, told as JSON.
 
 Runs inside a namespace (netns.py). Owns: what is asked, and what of it is reported. Must not know:
-what is right; test_egress_table.py judges.
+what is right; tests/egress/test_table.py judges.
 """
 
 from __future__ import annotations
