@@ -84,10 +84,12 @@ class Record:
 
     def stopped(self, fault: ProxyError | None) -> None:
         """The client has left, or what it still sent was at fault and was answered so."""
-        self.end = End.CLIENT_GONE if fault is None else End.ABORTED
-        if fault is not None:
-            self.failure = fault
-        if fault is not None and self.status is None:
+        if fault is None:
+            self.end = End.CLIENT_GONE
+            return
+        self.failure = fault
+        self.end = End.ABORTED
+        if self.status is None:
             self.status, self.end = fault.status, End.COMPLETE
 
     def outcome(self, request_id: str, target: Target | None, now: float) -> Outcome:

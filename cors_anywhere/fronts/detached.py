@@ -12,13 +12,10 @@ from collections.abc import Awaitable, Callable
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
-from cors_anywhere.http1.life import LINGER_SECONDS
+from cors_anywhere.http1.life import LINGER_SECONDS, LOOK_SECONDS
 from cors_anywhere.http1.output import has_closed, reset_socket
 
 _READ_BYTES = 65536
-_LOOK_SECONDS = 0.5
-"""Between looks whether a client that is not read still is there."""
-
 
 _lingering: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 
@@ -52,7 +49,7 @@ async def wait_for_room(stream: IOStream, room: Awaitable[None], gone: Callable[
     is noticed by looking: it is closed then, and `gone` called."""
     waited = asyncio.ensure_future(room)
     while not waited.done():
-        await asyncio.wait((waited,), timeout=_LOOK_SECONDS)
+        await asyncio.wait((waited,), timeout=LOOK_SECONDS)
         if not waited.done() and (stream.closed() or has_closed(stream.socket)):
             stream.close()
             gone()

@@ -19,7 +19,7 @@ from cors_anywhere.fronts.client import FrontClient
 from cors_anywhere.fronts.detached import DetachedConnection, linger, wait_for_room
 from cors_anywhere.fronts.fields import WireHeaders
 from cors_anywhere.fronts.heads import decompressed
-from cors_anywhere.http1.answers import answer_fields
+from cors_anywhere.http1.answers import NO_CONTENT, answer_fields
 from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.messages import CHUNKED, DEFAULT_PORTS, Answer, Deliver, Fields, Length
@@ -89,7 +89,7 @@ class StockClient(FrontClient):
 
     def begin(self, deliver: Deliver, length: Length) -> None:
         fields = deliver.fields
-        bodiless = self.head.method == "HEAD" or deliver.status in (101, 204, 304)
+        bodiless = self.head.method == "HEAD" or deliver.status in (101, *NO_CONTENT)
         if length is not CHUNKED and not bodiless:
             fields = [*fields, ("content-length", str(length))]
         self._write_head(deliver.status, deliver.reason, fields, None)

@@ -35,8 +35,8 @@ REPLY_QUEUE_BYTES = 65536
 LAST_FRAME_SECONDS = 0.5
 """What a target may take to accept the rest of a tunnel whose client has gone."""
 
-DRAIN_BYTES = 65536
-DRAIN_SECONDS = 0.25
+UNREAD_BYTES = 65536
+UNREAD_SECONDS = 0.25
 """What a reply that nobody reads may still cost, so that its connection can be used again."""
 
 
@@ -232,7 +232,7 @@ class TargetConnection(asyncio.Protocol):
         head = self._reply.head
         if head is None or not self._reply.keep_alive or not self._is_sound():
             return False
-        return not isinstance(head.length, int) or head.length <= DRAIN_BYTES
+        return not isinstance(head.length, int) or head.length <= UNREAD_BYTES
 
     def _is_sound(self) -> bool:
         return (
@@ -244,11 +244,11 @@ class TargetConnection(asyncio.Protocol):
 
     def drain(self, ended: Callable[[], None]) -> None:
         """Nobody reads the rest of the reply; calls `ended` once, when it has come, or too much
-        of it, or the connection is over, within DRAIN_SECONDS."""
+        of it, or the connection is over, within UNREAD_SECONDS."""
         self._draining = True
         self._drained = 0
         self._on_end = ended
-        self._deadline.set(DRAIN_SECONDS)
+        self._deadline.set(UNREAD_SECONDS)
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
@@ -256,7 +256,7 @@ class TargetConnection(asyncio.Protocol):
 
     def _drain_on(self) -> None:
         self._drained += len(self._reply.take())
-        if self._drained > DRAIN_BYTES:
+        if self._drained > UNREAD_BYTES:
             self._reply.keep_alive = False
         if self._reply.complete or not self._reply.keep_alive:
             self._leave()

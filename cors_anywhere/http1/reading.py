@@ -7,6 +7,7 @@ Must not know: sockets, deadlines, or who waits.
 from __future__ import annotations
 
 from cors_anywhere.errors import GatewayError, ResponseHeadTooLarge, UpgradeFailed
+from cors_anywhere.http1.answers import NO_CONTENT
 from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.head import TargetHead, parse_reply
 from cors_anywhere.http1.partial import PartialReply
@@ -140,7 +141,7 @@ def _is_ambiguous(head: TargetHead) -> bool:
     """
     if head.status == 408:
         return True
-    return head.status in (204, 304) and _declares_body(head.fields)
+    return head.status in NO_CONTENT and _declares_body(head.fields)
 
 
 def _declares_body(fields: Fields) -> bool:

@@ -27,7 +27,7 @@ from cors_anywhere.messages import CHUNKED, Answer, Fields, Length
 _NO_BODY = LengthBody(0)
 
 
-class Replies(Life):
+class ReplyWriter(Life):
     """The methods by which a `Receiver` answers. What is written when the client has gone is
     dropped: a receiver is told of that, but may be in the middle of something."""
 

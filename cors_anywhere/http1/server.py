@@ -16,7 +16,7 @@ from cors_anywhere.http1.head import ClientHead, parse_request, skip_empty_lines
 from cors_anywhere.http1.life import ClientLimits
 from cors_anywhere.http1.partial import PartialRequest
 from cors_anywhere.http1.receiver import Receiver
-from cors_anywhere.http1.replies import Replies
+from cors_anywhere.http1.replies import ReplyWriter
 from cors_anywhere.http1.states import (
     BODY,
     CLOSING,
@@ -49,7 +49,7 @@ class Service(Protocol):
         """Who takes in the next request of a connection."""
 
 
-class ServerConnection(Replies):
+class ServerConnection(ReplyWriter):
     """One client connection.
 
     `refusal` turns a failure of the client's own message into the reply for it. `registry` is told

@@ -20,7 +20,7 @@ from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.messages import Answer
 from cors_anywhere.process.places import ClientPlace, Make
 from cors_anywhere.process.refusing import Refusals
-from cors_anywhere.process.shares import Shares, Verdict
+from cors_anywhere.process.shares import Admission, Shares
 
 LOG = logging.getLogger("cors_anywhere")
 
@@ -29,7 +29,7 @@ ACCEPTS_PER_TURN = 16
 """Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those
 that give way hold their descriptors to its end."""
 
-WAITING = 8
+WAITING_ROOM = 8
 """Newcomers that wait inside for a place. The kernel's queue is no place to wait: whoever comes
 behind one who is not entitled could be."""
 
@@ -159,21 +159,21 @@ class Acceptor:
 
     def _receive(self, newcomer: Newcomer) -> None:
         verdict = self._seat(newcomer)
-        if verdict is Verdict.REFUSE:
+        if verdict is Admission.REFUSE:
             self._refuse(newcomer, self._house.beyond_share)
-        elif verdict is Verdict.WAIT and len(self._waiting) < WAITING:
+        elif verdict is Admission.WAIT and len(self._waiting) < WAITING_ROOM:
             self._waiting.append(newcomer)
             self._retry_soon()
-        elif verdict is Verdict.WAIT:
+        elif verdict is Admission.WAIT:
             self._refuse(newcomer, self._house.full)
 
-    def _seat(self, newcomer: Newcomer) -> Verdict:
+    def _seat(self, newcomer: Newcomer) -> Admission:
         """Gives the newcomer its place if it is to have one."""
         verdict, give_way = self._shares.rule(newcomer.client, self._loop.time())
         for place in give_way:
             self._vacate(place)
             place.give_way()
-        if verdict is Verdict.SEAT:
+        if verdict is Admission.SEAT:
             place = ClientPlace(newcomer.client, self)
             self._shares.take(newcomer.client, place)
             place.begin(newcomer.sock, self._house.make, self._house.tls)
@@ -184,10 +184,10 @@ class Acceptor:
         now = self._loop.time()
         for newcomer in list(self._waiting):
             verdict = self._seat(newcomer)
-            if verdict is Verdict.WAIT and now < newcomer.until:
+            if verdict is Admission.WAIT and now < newcomer.until:
                 continue
             self._waiting.remove(newcomer)
-            if verdict is not Verdict.SEAT:
+            if verdict is not Admission.SEAT:
                 self._refuse(newcomer, self._house.full)
         self._look_whether_empty()
 

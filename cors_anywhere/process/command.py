@@ -39,7 +39,7 @@ def main(
     def run(stated: dict[str, Any], mistakes: list[Problem], check: bool) -> int:
         given = gather(stated, environment)
         given.mistakes[:0] = mistakes
-        return serve(given, environment, server or _real_server(), check=check)
+        return serve_given(given, environment, server or _real_server(), check=check)
 
     try:
         status: int = command(run).main(args, "cors-anywhere", standalone_mode=False)
@@ -51,7 +51,9 @@ def main(
     return status
 
 
-def serve(given: Given, environment: Mapping[str, str], server: Serving, *, check: bool) -> int:
+def serve_given(
+    given: Given, environment: Mapping[str, str], server: Serving, *, check: bool
+) -> int:
     """Serve with what was given, or say everything that is wrong with it. `check` stops there."""
     settings = Settings.from_given(given)
     sockets = take_port(given, settings, server)

@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 PATIENCE = 0.25
 """Seconds for which a client may keep the proxy waiting although others want its place."""
 
-LOOK_SECONDS = 0.1
+LOOK_AGAIN_SECONDS = 0.1
 """After a look at many places in vain nobody looks again for this time, unless entitled to more."""
 
 PLACES_PER_VICTIM, VICTIMS = 64, 8
@@ -35,7 +35,7 @@ class Place(Protocol):
 P = TypeVar("P", bound=Place)
 
 
-class Verdict(Enum):
+class Admission(Enum):
     """What becomes of a newcomer."""
 
     SEAT = "it gets a place, once those that give way have gone"
@@ -46,7 +46,7 @@ class Verdict(Enum):
 class Ruling(NamedTuple, Generic[P]):
     """The verdict, and whose places are freed."""
 
-    verdict: Verdict
+    verdict: Admission
     give_way: list[P] = []  # noqa: RUF012 - read only
 
 
@@ -139,13 +139,13 @@ class Shares(Generic[P]):
         held = self.held(client)
         if client is not None and held >= self._each:
             given_up = self._idle_of(self._holders[client], now)
-            return Ruling(Verdict.SEAT if given_up else Verdict.REFUSE, given_up)
+            return Ruling(Admission.SEAT if given_up else Admission.REFUSE, given_up)
         if self._total < self._limit:
-            return Ruling(Verdict.SEAT)
+            return Ruling(Admission.SEAT)
         if (surplus := self._most - held - 1) > 0:
-            return Ruling(Verdict.SEAT, _slowest(self._largest().places)[:surplus])
+            return Ruling(Admission.SEAT, _slowest(self._largest().places)[:surplus])
         given_up = self._idle_of_others(client, held, now)
-        return Ruling(Verdict.SEAT if given_up else Verdict.WAIT, given_up)
+        return Ruling(Admission.SEAT if given_up else Admission.WAIT, given_up)
 
     def _largest(self) -> Holder[P]:
         return self._holders[next(iter(self._levels[self._most]))]
@@ -156,7 +156,7 @@ class Shares(Generic[P]):
             return []
         found = _longest_waiting(holder.places)
         if not found:
-            holder.look_again = now + LOOK_SECONDS
+            holder.look_again = now + LOOK_AGAIN_SECONDS
         return found
 
     def _idle_of_others(self, client: str | None, held: int, now: float) -> list[P]:
@@ -170,7 +170,7 @@ class Shares(Generic[P]):
                 places += holder.places
         found = _longest_waiting(places)
         if not found:
-            self._look_again, self._looked_for = now + LOOK_SECONDS, held
+            self._look_again, self._looked_for = now + LOOK_AGAIN_SECONDS, held
         return found
 
 

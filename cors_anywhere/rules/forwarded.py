@@ -24,7 +24,7 @@ _MAX_ADDRESS: Final = 64
 _CACHED_ADDRESSES: Final = 1024
 
 
-class Client(NamedTuple):
+class Believed(NamedTuple):
     """Who sent a request, and how it reached the first server of the operator's."""
 
     address: str
@@ -55,7 +55,7 @@ class TrustedProxies:
         """Whether the address that connected is a front server's."""
         return self._any and self._is_trusted(_plain(peer))
 
-    def believe(self, peer: str, scheme: str, fields: Fields) -> Client:
+    def believe(self, peer: str, scheme: str, fields: Fields) -> Believed:
         """The client's address and scheme: the rightmost hop that is not itself trusted.
 
         `peer` is the address that connected. One that a dual-stack socket reports as IPv4-mapped
@@ -64,7 +64,7 @@ class TrustedProxies:
         if ":" in peer:
             peer = _plain(peer)
         if not self._any or not self._is_trusted(peer):
-            return Client(peer, scheme, "")
+            return Believed(peer, scheme, "")
         hops: list[str] = []
         for name, value in fields:
             lower = name.lower()
@@ -74,7 +74,7 @@ class TrustedProxies:
                 proto = value.rpartition(",")[2].strip(" \t").lower()
                 scheme = proto if proto in ("http", "https") else scheme
         client = self._client(peer, hops[-_MAX_HOPS:])
-        return Client(client, scheme, "" if client == peer else peer)
+        return Believed(client, scheme, "" if client == peer else peer)
 
     def _client(self, nearest: str, hops: Sequence[str]) -> str:
         for hop in reversed(hops):

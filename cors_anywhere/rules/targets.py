@@ -57,15 +57,15 @@ def host_rule(host: str, port: int) -> str | None:
     return None if "." in host else "single-label"
 
 
-class Verdict(NamedTuple):
+class Conditions(NamedTuple):
     """What may be connected to for a target that is allowed."""
 
     exception_only: str | None = None  # a host rule's name: only an explicitly allowed address
     private: bool = False  # whatever address the target has
 
 
-_PUBLIC = Verdict()
-_PRIVATE = Verdict(private=True)
+_PUBLIC = Conditions()
+_PRIVATE = Conditions(private=True)
 
 
 class Targets:
@@ -85,7 +85,7 @@ class Targets:
         self._private = TargetSet(private)
         self._some_network = some_network
 
-    def judge(self, target: Target) -> Verdict:
+    def judge(self, target: Target) -> Conditions:
         """Whether the target may be asked for. Raises Refused.
 
         A denied one may not; where some are allowed, no other may. A pattern of either sort that
@@ -107,7 +107,7 @@ class Targets:
             return _PUBLIC
         if not self._some_network:
             raise refused_by_host_rule(target, rule)
-        return Verdict(rule)
+        return Conditions(rule)
 
 
 def refused_by_host_rule(target: Target, rule: str) -> ProhibitedTarget:

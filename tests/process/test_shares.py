@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cors_anywhere.process.shares import LOOK_SECONDS, PATIENCE, Shares, Verdict
+from cors_anywhere.process.shares import LOOK_AGAIN_SECONDS, PATIENCE, Admission, Shares
 
 
 class Held(NamedTuple):
@@ -49,41 +49,41 @@ IDLE_FRONT = (None, Held("idle front", LONG))
     ("held", "newcomer", "verdict", "gives_way"),
     [
         # Places are free: nobody is looked at.
-        ([], "a", Verdict.SEAT, None),
-        ([IDLE_A, *busy("b", 2)], "c", Verdict.SEAT, None),
-        ([IDLE_A, *busy("b", 2)], None, Verdict.SEAT, None),
+        ([], "a", Admission.SEAT, None),
+        ([IDLE_A, *busy("b", 2)], "c", Admission.SEAT, None),
+        ([IDLE_A, *busy("b", 2)], None, Admission.SEAT, None),
         # At its share of three a client replaces what keeps the proxy waiting, or gets nothing.
-        (busy("a", 3), "a", Verdict.REFUSE, None),
-        ([*busy("a", 2), ("a", Held("short", SHORT))], "a", Verdict.REFUSE, None),
-        ([*busy("a", 2), IDLE_A], "a", Verdict.SEAT, "idle a"),
-        (busy("a", 3), "b", Verdict.SEAT, None),
+        (busy("a", 3), "a", Admission.REFUSE, None),
+        ([*busy("a", 2), ("a", Held("short", SHORT))], "a", Admission.REFUSE, None),
+        ([*busy("a", 2), IDLE_A], "a", Admission.SEAT, "idle a"),
+        (busy("a", 3), "b", Admission.SEAT, None),
         # At the cap of four the largest client gives up its slowest...
-        ([*busy("a", 3), *busy("b", 1)], "c", Verdict.SEAT, "a0"),
-        ([*busy("a", 3), *busy("b", 1)], "b", Verdict.SEAT, "a0"),
-        ([*busy("a", 2), *busy("b", 2)], "c", Verdict.SEAT, "a0"),
-        ([*busy("b", 2), *busy("a", 2)], None, Verdict.SEAT, "b0"),
+        ([*busy("a", 3), *busy("b", 1)], "c", Admission.SEAT, "a0"),
+        ([*busy("a", 3), *busy("b", 1)], "b", Admission.SEAT, "a0"),
+        ([*busy("a", 2), *busy("b", 2)], "c", Admission.SEAT, "a0"),
+        ([*busy("b", 2), *busy("a", 2)], None, Admission.SEAT, "b0"),
         # ... what keeps the proxy waiting before what waits for it...
-        ([*busy("a", 2), IDLE_A, *busy("b", 1)], "c", Verdict.SEAT, "idle a"),
+        ([*busy("a", 2), IDLE_A, *busy("b", 1)], "c", Admission.SEAT, "idle a"),
         # ... and nothing if it would hold fewer than the newcomer then.
-        ([*busy("a", 2), *busy("b", 1), *busy("c", 1)], "b", Verdict.WAIT, None),
-        ([*busy("a", 2), *busy("b", 2)], "a", Verdict.WAIT, None),
-        ([*busy("a", 1), *busy("b", 1), *busy("c", 1), *busy("d", 1)], "e", Verdict.WAIT, None),
+        ([*busy("a", 2), *busy("b", 1), *busy("c", 1)], "b", Admission.WAIT, None),
+        ([*busy("a", 2), *busy("b", 2)], "a", Admission.WAIT, None),
+        ([*busy("a", 1), *busy("b", 1), *busy("c", 1), *busy("d", 1)], "e", Admission.WAIT, None),
         # Then who keeps the proxy waiting does, unless the newcomer holds more...
-        ([IDLE_A, *busy("b", 1), *busy("c", 1), *busy("d", 1)], "e", Verdict.SEAT, "idle a"),
-        ([IDLE_A, *busy("b", 2), *busy("c", 1)], "b", Verdict.WAIT, None),
-        ([*busy("a", 1), IDLE_A, *busy("b", 2)], "a", Verdict.SEAT, "idle a"),
+        ([IDLE_A, *busy("b", 1), *busy("c", 1), *busy("d", 1)], "e", Admission.SEAT, "idle a"),
+        ([IDLE_A, *busy("b", 2), *busy("c", 1)], "b", Admission.WAIT, None),
+        ([*busy("a", 1), IDLE_A, *busy("b", 2)], "a", Admission.SEAT, "idle a"),
         # ... and a front server's connections are no client's.
-        (busy(None, 4), None, Verdict.WAIT, None),
-        (busy(None, 4), "a", Verdict.WAIT, None),
-        ([*busy(None, 3), IDLE_FRONT], "a", Verdict.SEAT, "idle front"),
-        ([*busy(None, 3), IDLE_FRONT], None, Verdict.SEAT, "idle front"),
-        ([*busy(None, 2), *busy("a", 2)], None, Verdict.SEAT, "a0"),
+        (busy(None, 4), None, Admission.WAIT, None),
+        (busy(None, 4), "a", Admission.WAIT, None),
+        ([*busy(None, 3), IDLE_FRONT], "a", Admission.SEAT, "idle front"),
+        ([*busy(None, 3), IDLE_FRONT], None, Admission.SEAT, "idle front"),
+        ([*busy(None, 2), *busy("a", 2)], None, Admission.SEAT, "a0"),
     ],
 )
 def test_who_gives_way(
     held: list[tuple[str | None, Held]],
     newcomer: str | None,
-    verdict: Verdict,
+    verdict: Admission,
     gives_way: str | None,
 ) -> None:
     ruling = shares(4, 3, *held).rule(newcomer, 0.0)
@@ -107,15 +107,15 @@ def test_after_looking_in_vain_nobody_looks_for_a_while_but_for_those_who_hold_l
             return 0.0
 
     full = shares(3, 3, ("a", Watched("a")), ("a", Watched("a2")), ("b", Watched("b")))
-    for now, looks in ((1.0, 3), (1.0, 3), (1.0 + LOOK_SECONDS, 6)):
-        assert full.rule("b", now).verdict is Verdict.WAIT
+    for now, looks in ((1.0, 3), (1.0, 3), (1.0 + LOOK_AGAIN_SECONDS, 6)):
+        assert full.rule("b", now).verdict is Admission.WAIT
         assert Watched.looks == looks
-    assert full.rule("c", 1.0 + LOOK_SECONDS).verdict is Verdict.SEAT
+    assert full.rule("c", 1.0 + LOOK_AGAIN_SECONDS).verdict is Admission.SEAT
 
     at_share = shares(9, 1, ("a", Watched("a")))
     Watched.looks = 0
-    for now, looks in ((1.0, 1), (1.0, 1), (1.0 + LOOK_SECONDS, 2)):
-        assert at_share.rule("a", now).verdict is Verdict.REFUSE
+    for now, looks in ((1.0, 1), (1.0, 1), (1.0 + LOOK_AGAIN_SECONDS, 2)):
+        assert at_share.rule("a", now).verdict is Admission.REFUSE
         assert Watched.looks == looks
 
 
