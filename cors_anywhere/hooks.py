@@ -32,7 +32,7 @@ ChooseProxy = Callable[
 """Which HTTP proxy carries a request to a target; None for none."""
 
 RateVerdict = bool | str | None
-"""None, True or "" allows a request; False answers it with 429, a text with that text added."""
+"""None or True allows a request; False answers it with 429, a text with that text added."""
 
 CheckRate = Callable[[str, RequestHead], RateVerdict | Awaitable[RateVerdict]]
 """Judges one more request of an origin ("" for none), instead of the counting of a rate limit."""
@@ -120,10 +120,12 @@ class AskingMeter:
         if self._rate is not None and self._rate.exempts(name):
             return None
         verdict: Any = await _result(self._hook(name, head))
-        if verdict is None or verdict is True or verdict == "":
+        if verdict is None or verdict is True:
             return None
         if verdict is not False and not isinstance(verdict, str):
             _refuse("check_rate", f"it returned {_kind(verdict)}, not a bool, a text or None")
+        if verdict == "":
+            _refuse("check_rate", "it returned an empty text: None allows, and False refuses")
         if not verdict and self._rate is not None:
             return Exceeded(self._rate.sentence(name))
         text = f'The origin "{name}" has sent too many requests.'

@@ -55,7 +55,6 @@ FIRST = 'The origin "https://page.test" has sent too many requests.'
 VERDICTS: dict[str, tuple[Any, int, str]] = {
     "None": (None, 200, ""),
     "True": (True, 200, ""),
-    "empty": ("", 200, ""),
     "False": (False, 429, FIRST),
     "text": ("Come back later.", 429, f"{FIRST}\nCome back later."),
 }
@@ -237,6 +236,7 @@ NO_PROXIES: dict[str, tuple[Any, str]] = {
 }
 NO_VERDICTS: dict[str, tuple[Any, str]] = {
     "a number": (0, "it returned a value of type int, not a bool, a text or None"),
+    "an empty text": ("", "it returned an empty text: None allows, and False refuses"),
     "octets": (b"no", "it returned a value of type bytes, not a bool, a text or None"),
 }
 MISTAKES = [
