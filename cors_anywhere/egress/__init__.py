@@ -1,6 +1,6 @@
 """The way to targets: the only place that opens connections.
 
-Owns: who carries a request, and the parts that the way is made of. Must not know: who asked, what
+Owns: who carries a request, and the parts that the way is made of. Must not know: who may ask, what
 becomes of the reply, or the settings: it is given what they were compiled into. It implements the
 protocol that `sides` declares.
 """

@@ -13,6 +13,7 @@ from functools import lru_cache
 from cors_anywhere.messages import Answer, Fields
 
 NO_CONTENT = frozenset((204, 304))
+"""Statuses whose replies have no body, whatever their fields say (RFC 9112 section 6.3)."""
 
 
 def answer_fields(answer: Answer) -> Fields:

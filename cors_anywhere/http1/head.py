@@ -35,8 +35,9 @@ from cors_anywhere.errors import (
     UrlTooLong,
     VersionNotSupported,
 )
+from cors_anywhere.http1.answers import NO_CONTENT
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
-from cors_anywhere.tokens import TOKEN
+from cors_anywhere.tokens import TOKEN, list_items
 
 MAX_FIELDS = 200
 """Of one head: each costs far more memory than its octets do."""
@@ -216,7 +217,7 @@ def _reply_framing(
 ) -> tuple[Length, bool, bool]:
     keep_alive = _keep_alive(special, version11)
     upgrades = status == 101 and "upgrade" in special
-    if status < 200 or status in (204, 304):
+    if status < 200 or status in NO_CONTENT:
         return 0, keep_alive, upgrades
     if codings := special.get("transfer-encoding"):
         if [c.lower() for c in codings] != ["chunked"]:
@@ -239,7 +240,7 @@ def _keep_alive(special: dict[str, list[str]], version11: bool) -> bool:
         return version11
     if connection == ["keep-alive"]:
         return True
-    options = {option.strip(" \t").lower() for v in connection for option in v.split(",")}
+    options = {option.lower() for option in list_items(connection)}
     return "close" not in options and (version11 or "keep-alive" in options)
 
 

@@ -1,7 +1,7 @@
 """A proxy on the wire of this package, for the command and for any program.
 
-Owns: what a running server is made of, and its beginning and end. Must not know: HTTP, beyond
-giving each connection its root delegate, or signals.
+Owns: what a running server is made of, and its beginning and end. Must not know: what travels on a
+connection, or signals.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Real servers and real addresses for the tests: a name server, and a network namespace."""
+"""What the tests share: real servers, clients, crowds and addresses, and tools that judge them."""
 
 PATIENCE = 10.0
 """Seconds after which a test gives up on what it waits for. It guards against hanging, at ten times
