@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.tokens import split_port
+from cors_anywhere.tokens import bracketed, split_port
 
 Fields = Sequence[tuple[str, str]]
 """Header fields in order, repeated names repeated, names in the case in which they came."""
@@ -50,6 +50,11 @@ class Target(NamedTuple):
     def url(self) -> str:
         """The absolute URL, without fragment."""
         return f"{self.scheme}://{self.authority}{self.path}"
+
+    @property
+    def host_and_port(self) -> str:
+        """As in CONNECT, and as a pattern that names this target alone; IPv6 is bracketed."""
+        return f"{bracketed(self.host)}:{self.port}"
 
     @property
     def origin(self) -> str:

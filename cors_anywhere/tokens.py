@@ -51,6 +51,11 @@ def split_port(text: str) -> tuple[str, str | None]:
     return inside + bracket, after[1:] if after else None
 
 
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def list_items(values: Iterable[str]) -> list[str]:
     """The elements of a list that came in these fields, without blanks (RFC 9110 s. 5.6.1)."""
     return [item.strip(" \t") for value in values for item in value.split(",")]

@@ -34,3 +34,11 @@ def test_a_targets_origin_leaves_out_a_default_port(
     target = Target(scheme, authority.partition(":")[0], port, authority, "/p?q")
     assert target.origin == origin
     assert target.url == f"{scheme}://{authority}/p?q"
+
+
+@pytest.mark.parametrize(
+    ("host", "authority", "written"),
+    [("a.test", "a.test", "a.test:443"), ("2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443")],
+)
+def test_a_target_is_named_by_its_host_and_port(host: str, authority: str, written: str) -> None:
+    assert Target("https", host, 443, authority, "/").host_and_port == written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cors_anywhere.tokens import is_field_value, is_token, list_items, split_port
+from cors_anywhere.tokens import bracketed, is_field_value, is_token, list_items, split_port
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,10 @@ def test_a_field_value_has_no_control_character_but_the_tab(text: str, valid: bo
 
 def test_the_elements_of_a_list_may_come_in_several_fields() -> None:
     assert list_items(["a ,\tb", "c"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("host", "written"), [("a.test", "a.test"), ("192.0.2.1", "192.0.2.1"), ("::1", "[::1]")]
+)
+def test_an_ipv6_address_has_brackets_before_a_port(host: str, written: str) -> None:
+    assert bracketed(host) == written

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.messages import DEFAULT_PORTS, Target
+from cors_anywhere.tokens import bracketed
 
 
 def listening_urls(settings: Settings, sockets: Sequence[socket.socket]) -> list[str]:
@@ -21,8 +22,7 @@ def listening_urls(settings: Settings, sockets: Sequence[socket.socket]) -> list
     urls = []
     for opened in sockets:
         address, port = opened.getsockname()[:2]
-        host = f"[{address}]" if ":" in address else address
-        urls.append(f"{scheme}://{host}:{port}{settings.base_path}/")
+        urls.append(f"{scheme}://{bracketed(address)}:{port}{settings.base_path}/")
     return urls
 
 
@@ -40,7 +40,7 @@ def proxy_lines(settings: Settings, source: Callable[[str], str]) -> Iterator[st
         anywhere = Target(scheme, "invalid", port, "invalid", "/")
         proxy = settings.compiled.outbound_proxies.choose(anywhere)
         if proxy is not None:
-            host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+            host = bracketed(proxy.host)
             setting = f"{scheme}_proxy" if getattr(settings, f"{scheme}_proxy") else "all_proxy"
             but = f", but for those in {source('no_proxy')}" if settings.no_proxy else ""
             yield (

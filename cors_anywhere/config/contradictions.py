@@ -14,6 +14,7 @@ from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
 from cors_anywhere.rules.targets import TargetPattern
+from cors_anywhere.tokens import bracketed
 
 Read = Mapping[str, Any]
 """Settings by name, as the values that are worked with."""
@@ -51,7 +52,7 @@ def _name(item: OriginPattern | TargetPattern | Network) -> str:
         return item.text
     if not isinstance(item, TargetPattern):
         return str(item)
-    host = f"[{item.host}]" if ":" in item.host else item.host
+    host = bracketed(item.host)
     port = "" if item.port is None else f":{item.port}"
     return f"{'*.' if item.wildcard else ''}{host}{port}"
 

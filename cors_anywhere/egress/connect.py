@@ -205,8 +205,7 @@ class Attempt:
 async def _tunnel(sock: socket.socket, target: Target, proxy: OutboundProxy) -> None:
     """CONNECT through the operator's proxy (RFC 9110 section 9.3.6)."""
     loop = asyncio.get_running_loop()
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    authority = f"{host}:{target.port}"
+    authority = target.host_and_port
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")

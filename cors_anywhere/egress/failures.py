@@ -26,6 +26,7 @@ from cors_anywhere.errors import (
 from cors_anywhere.messages import Target
 from cors_anywhere.rules.addresses import Verdict, is_literal
 from cors_anywhere.rules.outbound import OutboundProxy
+from cors_anywhere.rules.targets import refused_as_itself, refused_by_host_rule
 
 OWN_ADDRESS = Verdict("own-address", "", False, False)
 
@@ -72,23 +73,18 @@ def _say(error: ProxyError, detail: str) -> None:
 def prohibited(target: Target, refused: Sequence[tuple[str, Verdict]]) -> ProhibitedTarget:
     """The refusal of a target all of whose addresses are. It shows an address and its network only
     when the client named them."""
-    own = [(address, verdict) for address, verdict in refused if verdict is OWN_ADDRESS]
-    address, verdict = (own or refused)[0]
-    if own:
-        detail = (
-            f"The proxy was asked to fetch itself: {target.authority} is its own address"
-            " (own-address)."
-        )
-    else:
-        points = "is" if is_literal(target.host) else "has"
-        detail = (
-            f"The proxy does not connect to {target.host}: it {points} a forbidden address"
-            f" ({verdict.name})."
-        )
+    for address, verdict in refused:
+        if verdict is OWN_ADDRESS:
+            itself = refused_as_itself(target)
+            itself.log_detail = f"{target.host} is {address}: {verdict.name}"
+            return itself
+    address, verdict = refused[0]
+    points = "is" if is_literal(target.host) else "has"
     network_helps = verdict.network and verdict.name != "denied"
     log_hint = f"; --allow-network {verdict.network}" if network_helps else ""
     return ProhibitedTarget(
-        detail,
+        f"The proxy does not connect to {target.host}: it {points} a forbidden address"
+        f" ({verdict.name}).",
         rule=verdict.name,
         hint=_hint(target, verdict),
         log_detail=f"{target.host} is {address}: {verdict.name}{log_hint}",
@@ -96,12 +92,16 @@ def prohibited(target: Target, refused: Sequence[tuple[str, Verdict]]) -> Prohib
 
 
 def unseen(target: Target, rule: str) -> ProhibitedTarget:
-    """The refusal of a name that a host rule forbids, and that the outbound proxy would look up."""
+    """The refusal of a name that a host rule forbids, and that the outbound proxy would look up, or
+    of a port."""
+    if rule == "bad-port":
+        return refused_by_host_rule(target, rule)
     return ProhibitedTarget(
         f"The proxy does not connect to {target.host}: the outbound proxy would look the name up,"
         f" and names of this kind are not in the public DNS ({rule}).",
         rule=rule,
-        hint=f"The operator of this proxy can allow it with --allow-private {_pattern(target)}.",
+        hint="The operator of this proxy can allow it with"
+        f" --allow-private {target.host_and_port}.",
     )
 
 
@@ -110,17 +110,12 @@ def _hint(target: Target, verdict: Verdict) -> str:
         return "No option allows the proxy's own address."
     if verdict.name == "denied":
         return "The operator of this proxy denied this network (--deny-network)."
-    ways = [f"--allow-private {_pattern(target)}"]
+    ways = [f"--allow-private {target.host_and_port}"]
     if verdict.name == "loopback":
         ways.insert(0, "--dev")
     elif is_literal(target.host) and verdict.network:
         ways.append(f"--allow-network {verdict.network}")
     return f"The operator of this proxy can allow it with {' or '.join(ways)}."
-
-
-def _pattern(target: Target) -> str:
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{host}:{target.port}"
 
 
 # --- foreign exceptions ---------------------------------------------------------------------------

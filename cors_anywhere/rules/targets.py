@@ -112,13 +112,12 @@ class Targets:
 
 def refused_by_host_rule(target: Target, rule: str) -> ProhibitedTarget:
     """The refusal of a host or port whatever its address is."""
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    dev = "--dev, or with " if host == "localhost" and rule != "bad-port" else ""
+    dev = "--dev, or with " if target.host == "localhost" and rule != "bad-port" else ""
     return ProhibitedTarget(
         f"The proxy does not connect to {target.authority}: {_HOST_RULES[rule]} ({rule}).",
         rule=rule,
         hint=f"The operator of this proxy can allow it with {dev}"
-        f"--allow-private {host}:{target.port}.",
+        f"--allow-private {target.host_and_port}.",
     )
 
 

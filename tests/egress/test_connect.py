@@ -471,6 +471,15 @@ async def test_an_outbound_proxy_is_not_asked_for_a_name_that_a_host_rule_forbid
 
 
 @in_loop
+async def test_a_port_that_an_outbound_proxy_is_not_asked_for_is_called_one() -> None:
+    proxy = OutboundProxy("127.0.0.1", 9, None)
+    with pytest.raises(ProhibitedTarget) as failure:
+        await connector().connect(plan("http://a.test:22/", "bad-port"), proxy)
+    assert "browsers do not connect to this port" in failure.value.detail
+    assert "DNS" not in failure.value.detail
+
+
+@in_loop
 async def test_an_outbound_proxy_is_asked_for_a_name_that_the_operator_allowed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as carrying:
         proxy = OutboundProxy("127.0.0.1", carrying.getsockname()[1], None)
