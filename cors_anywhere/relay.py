@@ -106,6 +106,13 @@ class Relay:
         else:
             self._answer(client, self._policy.failed(error, record.plan), record)
 
+    def turn_away(self, error: ProxyError, peer: str) -> Answer:
+        """The answer to a client for whom there is no place. The acceptor logs such crowds itself,
+        a line for many; only whoever is told of all outcomes hears of each."""
+        if self._on_outcome is not None:
+            return self.refuse(error, peer)
+        return self._policy.failed(error)
+
     def missed(self, client: Client) -> None:
         """The client had gone before `serve` came to it."""
         record = Record(client.head, monotonic())

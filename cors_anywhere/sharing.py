@@ -50,6 +50,10 @@ class SharedRelay:
         """See Relay.refuse."""
         return self._relay.refuse(error, peer)
 
+    def turn_away(self, error: ProxyError, peer: str) -> Answer:
+        """See Relay.turn_away."""
+        return self._relay.turn_away(error, peer)
+
     def missed(self, client: Client) -> None:
         """See Relay.missed."""
         self._relay.missed(client)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.messages import Answer
 from cors_anywhere.process.places import ClientPlace, Make
@@ -46,8 +47,10 @@ class House(NamedTuple):
     client_of: Callable[[str], str | None]
     """From a peer's address to the client that it counts as; None is a front server."""
     shares: Shares[ClientPlace]
-    full: Answer  # to those for whom there is no place
-    beyond_share: Answer
+    full: ProxyError  # for those for whom there is no place
+    beyond_share: ProxyError
+    turn_away: Callable[[ProxyError, str], Answer]
+    """The reply to a peer that gets no place, whatever it asks; see Relay.turn_away."""
     tls: ssl.SSLContext | None
 
 
@@ -203,15 +206,15 @@ class Acceptor:
 
     # --- those who get no place -------------------------------------------------------------------
 
-    def _refuse(self, newcomer: Newcomer, answer: Answer) -> None:
+    def _refuse(self, newcomer: Newcomer, why: ProxyError) -> None:
         self._refused += 1
+        whom = newcomer.client or "a front server"
         now = self._loop.time()
         if now >= self._told + COMPLAINT_SECONDS:
             self._told = now
-            whom = newcomer.client or "a front server"
             LOG.warning("No place for %s; %d were refused so far", whom, self._refused)
         if self._house.tls is None:
-            self._refusals.refuse(newcomer.sock, answer)
+            self._refusals.refuse(newcomer.sock, self._house.turn_away(why, whom))
         else:
             newcomer.sock.close()  # a handshake would cost more than the refusal is worth
 

@@ -94,8 +94,9 @@ class ProxyServer:
             self._connection,
             self._client_of,
             Shares(self.max_connections, self.max_connections_per_client),
-            proxy.policy.failed(Unavailable()),
-            proxy.policy.failed(beyond_share()),
+            Unavailable(),
+            beyond_share(),
+            proxy.relay.turn_away,
             server_tls(settings),
         )
         self._acceptor = Acceptor(house, self.connections)

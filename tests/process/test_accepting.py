@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cors_anywhere.outcome import Outcome
 from cors_anywhere.process.accepting import RETRY_SECONDS
 from cors_anywhere.process.shares import PATIENCE
 from tests.support import PATIENCE as HANG
@@ -202,6 +203,26 @@ def test_beyond_its_share_a_client_is_told_so_and_others_are_not() -> None:
             assert refused.fields["access-control-allow-origin"] == "*"
             assert "retry-after" in refused.fields["access-control-expose-headers"]
             assert b"--max-connections-per-client" in refused.body
+
+    asyncio.run(share())
+
+
+def test_a_client_that_gets_no_place_has_its_outcome() -> None:
+    async def share() -> None:
+        told: list[Outcome] = []
+        async with (
+            proxied(max_connections_per_client=1, on_outcome=told.append) as proxy,
+            target(SILENT) as silent,
+            client(proxy) as one,
+        ):
+            await one.ask(silent.url)
+            assert await until(lambda: silent.requests)
+            async with client(proxy) as other:
+                await other.ask(silent.url)
+                assert (await other.reply()).status == 503
+            (outcome,) = told
+        assert (outcome.client, outcome.status) == ("127.0.0.1", 503)
+        assert outcome.error == "connection_limit_reached"
 
     asyncio.run(share())
 

@@ -71,9 +71,9 @@ async def proxied(**settings: Any) -> AsyncIterator[Proxy]:
     """A proxy that may reach loopback targets. What asyncio reports as lost fails the test."""
     reports: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
-    resolver = settings.pop("resolver", None)
+    hooks = {name: settings.pop(name, None) for name in ("resolver", "on_outcome")}
     chosen = {"allow_networks": ("127.0.0.0/8",), "require_headers": (), "port": 0, **settings}
-    async with serve(Settings(**chosen), resolver=resolver) as server:
+    async with serve(Settings(**chosen), **hooks) as server:
         try:
             yield Proxy(server.port, server, server.proxy)
         finally:
