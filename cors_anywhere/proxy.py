@@ -11,7 +11,6 @@ import secrets
 import sys
 from collections.abc import Callable
 from importlib import resources
-from typing import Any
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.suffixes import has_public_suffix
@@ -116,10 +115,26 @@ class Proxy:
 
 def choices(settings: Settings) -> Choices:
     """What policy needs of the settings."""
-    compiled = settings.compiled._asdict()
-    plain: dict[str, Any] = {name: getattr(settings, name, None) for name in Choices._fields}
-    plain["some_network_is_allowed"] = bool(settings.compiled.allow_networks)
-    return Choices(**plain | {name: compiled[name] for name in plain.keys() & compiled.keys()})
+    compiled = settings.compiled
+    return Choices(
+        base_path=settings.base_path,
+        default_scheme=settings.default_scheme,
+        allow_origins=compiled.allow_origins,
+        deny_origins=compiled.deny_origins,
+        require_headers=settings.require_headers,
+        allow_targets=compiled.allow_targets,
+        deny_targets=compiled.deny_targets,
+        allow_private=compiled.allow_private,
+        some_network_is_allowed=bool(compiled.allow_networks),
+        remove_headers=settings.remove_headers,
+        set_headers=settings.set_headers,
+        forwarded_headers=settings.forwarded_headers,
+        cors_max_age=settings.cors_max_age,
+        redirect_same_origin=settings.redirect_same_origin,
+        max_redirects=settings.max_redirects,
+        max_body_bytes=settings.max_body_bytes,
+        max_response_bytes=settings.max_response_bytes,
+    )
 
 
 def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:

@@ -151,7 +151,12 @@ class Settings:
     def _read(self, problems: list[Problem]) -> dict[str, Any]:
         """Every setting as the value that is worked with; what cannot be read is a problem."""
         read: dict[str, Any] = {}
-        for name, check in CHECKS.items():
+        checks = dict(CHECKS)
+        if self.all_proxy and not (self.http_proxy and self.https_proxy):
+            # Read only then: a desktop that sets all three, with a SOCKS proxy for the rest, is
+            # served by the first two.
+            checks["all_proxy"] = proxy
+        for name, check in checks.items():
             try:
                 read[name] = check(getattr(self, name))
             except ValueError as error:
@@ -176,16 +181,11 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
                 f'"{host}" is beyond this machine, where --dev would let anybody read what is'
                 " served on it: give a loopback address, or leave --dev out",
             )
-    if settings.all_proxy and not (settings.http_proxy and settings.https_proxy):  # else not used
-        try:
-            proxy(settings.all_proxy)
-        except ValueError as error:
-            yield Problem("all_proxy", str(error))
 
 
 def _compile(settings: Settings, read: dict[str, Any]) -> Compiled:
     proxies = OutboundProxies(
-        settings.http_proxy, settings.https_proxy, settings.all_proxy, settings.no_proxy
+        read["http_proxy"], read["https_proxy"], read.get("all_proxy"), settings.no_proxy
     )
     named = {name: read[name] for name in Compiled._fields if name in read}
     if settings.dev:

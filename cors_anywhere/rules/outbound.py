@@ -97,25 +97,17 @@ def _split_entry(entry: str) -> tuple[str, int | None]:
 
 
 class OutboundProxies:
-    """The operator's choice, ready to be asked once per request.
-
-    `all_proxy` stands in for each of the two that is missing, and is read only then: a desktop that
-    sets all three, with a SOCKS proxy for the rest, is served by the first two.
-    Raises ValueError for a proxy that cannot be used.
-    """
+    """The operator's choice, ready to be asked once per request. `common` (`all_proxy`) stands in
+    for each of the two that is missing."""
 
     def __init__(
         self,
-        http: str | None = None,
-        https: str | None = None,
-        all: str | None = None,
+        http: OutboundProxy | None = None,
+        https: OutboundProxy | None = None,
+        common: OutboundProxy | None = None,
         no_proxy: str = "",
     ) -> None:
-        common = parse_proxy(all) if all and not (http and https) else None
-        self._by_scheme = {
-            "http": parse_proxy(http) if http else common,
-            "https": parse_proxy(https) if https else common,
-        }
+        self._by_scheme = {"http": http or common, "https": https or common}
         self._exclusions = _Exclusions(no_proxy)
         self._idle = not any(self._by_scheme.values())
 

@@ -87,20 +87,14 @@ def choose(proxies: OutboundProxies, scheme: str) -> str | None:
         ("http://h", None, "http://a", ("h", "a")),
         (None, "http://s", "http://a", ("a", "s")),
         ("http://h", "http://s", "http://a", ("h", "s")),
-        ("http://h", "http://s", "socks5://a", ("h", "s")),
-        ("", "", "", (None, None)),
     ],
 )
 def test_the_scheme_of_the_target_chooses_and_all_proxy_fills_in(
     http: str | None, https: str | None, common: str | None, chosen: tuple[str | None, str | None]
 ) -> None:
-    proxies = OutboundProxies(http, https, common)
+    read = [parse_proxy(url) if url else None for url in (http, https, common)]
+    proxies = OutboundProxies(read[0], read[1], read[2])
     assert (choose(proxies, "http"), choose(proxies, "https")) == chosen
-
-
-def test_an_all_proxy_that_is_needed_must_be_usable() -> None:
-    with pytest.raises(ValueError, match="socks5"):
-        OutboundProxies("http://h", None, "socks5://a")
 
 
 @pytest.mark.parametrize(
@@ -141,5 +135,5 @@ def test_an_all_proxy_that_is_needed_must_be_usable() -> None:
 def test_no_proxy_names_what_is_connected_to_directly(
     no_proxy: str, host: str, port: int, direct: bool
 ) -> None:
-    proxies = OutboundProxies(all="http://proxy.test", no_proxy=no_proxy)
+    proxies = OutboundProxies(parse_proxy("http://proxy.test"), no_proxy=no_proxy)
     assert (proxies.choose(target("http", host, port)) is None) is direct
