@@ -126,4 +126,7 @@ def shown(url: str) -> str:
 def _detail(failure: ProxyError) -> str | None:
     if failure.log_detail:
         return failure.log_detail
-    return str(failure.__cause__) if failure.__cause__ else None
+    if failure.__cause__:
+        return str(failure.__cause__)
+    said = failure.detail.partition("\n")[0]
+    return None if said == failure.sentence else said

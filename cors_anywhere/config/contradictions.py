@@ -38,6 +38,7 @@ def idle_words(read: Read) -> Iterator[Problem]:
     for name, _ in read["set_headers"]:
         if name.lower() in removed:
             yield Problem("remove_headers", f"{name} is set too, and is sent as it is set")
+    yield from _whole_worlds(read)
     rate: RateLimit | None = read["rate_limit"]
     for entry in rate.never_exempt if rate else ():
         yield Problem(
@@ -45,6 +46,19 @@ def idle_words(read: Read) -> Iterator[Problem]:
             f'"{entry}" exempts nobody: write hosts as in app.example.com or app.example.com:3000,'
             r" separated by blanks, and families as in /(.*\.)?example\.com/",
         )
+
+
+def _whole_worlds(read: Read) -> Iterator[Problem]:
+    """What was said of everybody, where some were meant."""
+    for network in read["trusted_proxies"]:
+        if not network.prefixlen:
+            yield Problem("trusted_proxies", f"{network} lets everybody say who they are")
+    for network in read["deny_networks"]:
+        if network.version == 4 and not network.prefixlen:  # ::/0 turns IPv6 off, and may be meant
+            yield Problem("deny_networks", f"{network} denies every target with such an address")
+    share, cap = read["max_connections_per_client"], read["max_connections"]
+    if share is not None and cap is not None and share >= cap:
+        yield Problem("max_connections_per_client", "lets one client take all places")
 
 
 def _name(item: OriginPattern | TargetPattern | Network) -> str:

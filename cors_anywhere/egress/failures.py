@@ -79,6 +79,7 @@ def prohibited(target: Target, refused: Sequence[tuple[str, Verdict]]) -> Prohib
             itself.log_detail = f"{target.host} is {address}: {verdict.name}"
             return itself
     address, verdict = refused[0]
+    where = address if is_literal(target.host) else f"{target.host} is {address}"
     points = "is" if is_literal(target.host) else "has"
     network_helps = verdict.network and verdict.name != "denied"
     log_hint = f"; --allow-network {verdict.network}" if network_helps else ""
@@ -87,7 +88,7 @@ def prohibited(target: Target, refused: Sequence[tuple[str, Verdict]]) -> Prohib
         f" ({verdict.name}).",
         rule=verdict.name,
         hint=_hint(target, verdict),
-        log_detail=f"{target.host} is {address}: {verdict.name}{log_hint}",
+        log_detail=f"{where}: {verdict.name}{log_hint}",
     )
 
 

@@ -22,6 +22,9 @@ _MODERN = re.compile(
 )
 # What follows the scheme of an origin as a browser writes it, and the origin that has none.
 _is_host = re.compile(r"(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?", re.ASCII).fullmatch
+_REPEATED_GROUP = re.compile(r"\(((?:[^()\\]|\\.)*)\)(?:[*+]|\{[0-9]*,\})")
+_ENDS_OPEN = re.compile(r"(?<!\\)[*+?}]$")
+_UNBOUNDED = re.compile(r"(?<!\\)(?:[*+]|,\})")
 _GRAMMAR: Final = (
     "write <max> <minutes> [hosts that are not limited, or /regex/ ...], as in"
     " 50 3 app.example.com, or <max>/<window>, as in 50/3minutes, 10/second or 100/hour"
@@ -120,9 +123,23 @@ def _exemptions(text: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]
     return frozenset(hosts), tuple(patterns)
 
 
+def _takes_for_ever(expression: str) -> bool:
+    """Whether a group without end is repeated without end: there are exponentially many ways, then,
+    to match one text. The usual form is known, (a+)+, not every one."""
+    return any(
+        _ENDS_OPEN.search(found[1]) and _UNBOUNDED.search(found[1])
+        for found in _REPEATED_GROUP.finditer(expression)
+    )
+
+
 def _pattern(entry: str) -> re.Pattern[str]:
     if len(entry) < 3 or not (entry.startswith("/") and entry.endswith("/")):
         raise ValueError(f'"{entry}" is neither host nor /regex/: a regex has a slash on each end')
+    if _takes_for_ever(entry[1:-1]):
+        raise ValueError(
+            f'"{entry}" repeats a group that itself may repeat: an Origin made for it would take'
+            r" for ever; end the group in something fixed, as in /([a-z]+\.)*example\.com/"
+        )
     try:
         return re.compile(entry[1:-1], re.IGNORECASE)
     except re.error as error:

@@ -51,7 +51,7 @@ def _told(outcome: Outcome) -> str:
     size = f"{outcome.sent} octets in {outcome.times.total * 1000:.0f} ms"
     parts = [asked, *(f"-> {hop.status} {hop.url}" for hop in outcome.hops), who, size]
     if outcome.error is not None:
-        parts.append(cause(outcome))
+        parts.append(_printable(cause(outcome)))
     elif outcome.rule is not None:
         parts.append(outcome.rule)
     if outcome.end is not End.COMPLETE:

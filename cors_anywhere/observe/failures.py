@@ -68,6 +68,7 @@ _REPLY_CUT = ("http_response_", "connection_")  # though a good status was sent 
 
 def cause(outcome: Outcome) -> str:
     """What went wrong, for the operator's eyes."""
-    hops = f" after {len(outcome.hops)} redirects, at {outcome.final}" if outcome.hops else ""
+    count = len(outcome.hops)
+    hops = f" after {count} redirect{'s' if count > 1 else ''}, at {outcome.final}" if count else ""
     detail = f" ({outcome.detail})" if outcome.detail else ""
     return f"{outcome.error}{detail}{hops}"

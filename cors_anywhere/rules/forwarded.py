@@ -74,7 +74,7 @@ class TrustedProxies:
                 proto = value.rpartition(",")[2].strip(" \t").lower()
                 scheme = proto if proto in ("http", "https") else scheme
         client = self._client(peer, hops[-_MAX_HOPS:])
-        return Believed(client, scheme, "" if client == peer else peer)
+        return Believed(client, scheme, peer)
 
     def _client(self, nearest: str, hops: Sequence[str]) -> str:
         for hop in reversed(hops):

@@ -74,7 +74,7 @@ _USUAL: Final = (
 # What nearly every peer sends, none of which names a field that would otherwise pass.
 _PLAIN_CONNECTION: Final = frozenset({"keep-alive", "Keep-Alive", "close", "Close"})
 
-_AS_HYPHENS: Final = str.maketrans("_.", "--")
+_AS_HYPHENS: Final = str.maketrans(dict.fromkeys("!#$%&'*+.^_`|~", "-"))
 
 
 class Sorted(NamedTuple):
@@ -126,10 +126,10 @@ class FieldTable:
         if name.startswith(self._prefixes):
             return DROP
         # CGI and WSGI know `Content_Length` and `Content-Length` by one name, and some servers fold
-        # the dot as well: whoever sends the one must not be taken to have sent the other.
-        if ("_" in name or "." in name) and name.translate(_AS_HYPHENS) in self._ruled:
-            return DROP
-        return PASS
+        # whatever is no letter: whoever sends the one must not be taken to have sent the other.
+        if name.replace("-", "").isalnum() or name.translate(_AS_HYPHENS) not in self._ruled:
+            return PASS
+        return DROP
 
     def _named(self, values: Sequence[str]) -> set[str]:
         """The fields that `Connection` makes hop-by-hop, but for those that a rule disposes of.

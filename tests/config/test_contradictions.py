@@ -107,3 +107,18 @@ def test_a_limit_of_none_is_a_mistake(limit: str) -> None:
 
 def test_a_limit_of_none_with_exemptions_is_what_the_original_had() -> None:
     assert told(rate_limit="0 1 example.com") == ("doubt", [])
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("trusted_proxies", {"trusted_proxies": ("0.0.0.0/0",)}),
+        ("deny_networks", {"deny_networks": ("0.0.0.0/0",)}),
+        (
+            "max_connections_per_client",
+            {"max_connections": 5, "max_connections_per_client": 5},
+        ),
+    ],
+)
+def test_what_is_said_of_everybody_is_doubted(setting: str, values: dict[str, Any]) -> None:
+    assert [doubt.setting for doubt in Settings(**values).doubts] == [setting]

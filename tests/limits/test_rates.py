@@ -147,3 +147,14 @@ def test_the_page_is_told_who_and_how_much(spec: str, last_line: str) -> None:
     assert RateLimit.parse(spec).sentence("https://a.test") == (
         f'The origin "https://a.test" has sent too many requests.\n{last_line}'
     )
+
+
+@pytest.mark.parametrize("expression", ["(a+)+", "(.*)*x", r"(?:[a-z]+\.?)*", "(a{2,})*"])
+def test_an_exemption_that_could_take_for_ever_is_refused(expression: str) -> None:
+    with pytest.raises(ValueError, match="repeats a group"):
+        RateLimit.parse(f"1 1 /{expression}/")
+
+
+@pytest.mark.parametrize("expression", [r"(.*\.)?a\.test", r"([a-z]+\.)*a\.test", "(a|b)+", "a+b*"])
+def test_an_exemption_whose_groups_end_in_something_fixed_is_taken(expression: str) -> None:
+    assert RateLimit.parse(f"1 1 /{expression}/").exempt_patterns

@@ -55,7 +55,7 @@ PROTOS = {
 @pytest.mark.parametrize(("value", "scheme"), PROTOS.values(), ids=PROTOS)
 def test_the_scheme_is_that_of_the_nearest_hop(value: str, scheme: str) -> None:
     believed = TRUSTED.believe(NEAR, "http", [("x-forwarded-proto", value)])
-    assert believed == (NEAR, scheme, "")
+    assert believed == (NEAR, scheme, NEAR)
 
 
 @pytest.mark.parametrize("peer", ["9.255.255.255", "11.0.0.0", "fc00::1", "", "not-an-address"])
@@ -88,3 +88,10 @@ def test_a_mapped_peer_is_its_ipv4_address(trusted: TrustedProxies) -> None:
 def test_a_chain_of_trusted_servers_without_end_is_not_followed_for_ever() -> None:
     chain = ", ".join(["192.0.2.1", *["10.0.0.3"] * 65])
     assert TRUSTED.believe(NEAR, "http", [("X-Forwarded-For", chain)]).address == "10.0.0.3"
+
+
+@pytest.mark.parametrize("fields", [[], [("x-forwarded-for", "junk")]], ids=["none", "junk"])
+def test_whom_a_front_server_does_not_name_counts_as_that_server(
+    fields: list[tuple[str, str]],
+) -> None:
+    assert TRUSTED.believe(NEAR, "http", fields) == (NEAR, "http", NEAR)
