@@ -65,8 +65,8 @@ $(COMPILED)/installed: setup.py setup.cfg pyproject.toml tools/build_backend.py 
 # The tests are copied to where no sources are, or they would load those.
 test-compiled: compiled
 	rm -rf $(COMPILED)/checkout && mkdir $(COMPILED)/checkout
-	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
-	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled ../bin/python -m pytest $(ARGS)
+	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
+	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled $(CURDIR)/$(COMPILED)/bin/python -m pytest $(ARGS)
 wheel: .venv/developing
 	$(BIN)/python tools/wheels.py
 cover: .venv/developing

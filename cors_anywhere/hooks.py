@@ -55,10 +55,12 @@ def first_look_of(hook: FirstLook) -> Callable[[RequestHead], Awaitable[Answer |
 
     async def look(head: RequestHead) -> Answer | None:
         answer: Any = await _result(hook(head))
-        if answer is not None and (mistake := _mistake_in_answer(answer)):
+        if answer is None:
+            return None
+        if mistake := _mistake_in_answer(answer):
             _refuse("first_look", mistake)
-        checked: Answer | None = answer
-        return checked
+        checked: Answer = answer
+        return checked._replace(fields=[(name, value) for name, value in checked.fields])
 
     return look
 

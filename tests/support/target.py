@@ -122,6 +122,8 @@ class Target:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Plays the next script (the last one again when they are used up), then waits."""
+        # Or the last octets would wait here while a FIN goes out below.
+        writer.transport.set_write_buffer_limits(high=0)
         script = self._scripts[min(self.connections, len(self._scripts) - 1)]
         self.connections += 1
         try:
