@@ -63,34 +63,12 @@ class Proxy:
         max_idle: int = TOTAL,
         client_share: int | None = None,
     ) -> None:
+        meter = _meter(settings, check_rate)
         self.settings = settings
         self.own = OwnAddresses()
         self.trusted = TrustedProxies(settings.compiled.trusted_proxies)
-        meter = _meter(settings, check_rate)
-        self.policy = Policy(
-            choices(settings),
-            help_page=_help_page(settings),
-            loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
-            is_known_name=has_public_suffix,
-            metered=meter is not None,
-        )
-        compiled = settings.compiled
-        self.egress = DirectEgress(
-            guard=Guard(compiled.allow_networks, compiled.deny_networks, settings.nat64),
-            tls=target_tls(settings.ca_file, insecure=settings.insecure_targets),
-            limits=TargetLimits(
-                settings.max_header_bytes,
-                settings.head_timeout,
-                settings.idle_timeout,
-                settings.max_headers,
-            ),
-            connect_timeout=settings.connect_timeout,
-            proxies=compiled.outbound_proxies,
-            own=self.own,
-            resolver=resolver,
-            choose_proxy=None if choose_proxy is None else choose_proxy_of(choose_proxy),
-            max_idle=max_idle,
-        )
+        self.policy = _policy(settings, metered=meter is not None)
+        self.egress = _egress(settings, self.own, resolver, choose_proxy, max_idle)
         relay = Relay(
             self.policy,
             self.egress,
@@ -111,6 +89,42 @@ class Proxy:
     async def close(self) -> None:
         """Ends idle connections to targets."""
         await self.egress.close()
+
+
+def _policy(settings: Settings, *, metered: bool) -> Policy:
+    return Policy(
+        choices(settings),
+        help_page=_help_page(settings),
+        loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
+        is_known_name=has_public_suffix,
+        metered=metered,
+    )
+
+
+def _egress(
+    settings: Settings,
+    own: OwnAddresses,
+    resolver: Resolver | None,
+    choose_proxy: ChooseProxy | None,
+    max_idle: int,
+) -> DirectEgress:
+    compiled = settings.compiled
+    return DirectEgress(
+        guard=Guard(compiled.allow_networks, compiled.deny_networks, settings.nat64),
+        tls=target_tls(settings.ca_file, insecure=settings.insecure_targets),
+        limits=TargetLimits(
+            settings.max_header_bytes,
+            settings.head_timeout,
+            settings.idle_timeout,
+            settings.max_headers,
+        ),
+        connect_timeout=settings.connect_timeout,
+        proxies=compiled.outbound_proxies,
+        own=own,
+        resolver=resolver,
+        choose_proxy=None if choose_proxy is None else choose_proxy_of(choose_proxy),
+        max_idle=max_idle,
+    )
 
 
 def choices(settings: Settings) -> Choices:
