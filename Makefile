@@ -6,7 +6,7 @@ COMPILED := .venv-compiled
 LEAST := .venv-least
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-uvloop least test-compiled compiled wheel cover fuzz big figures abuse soak bench image image-test clean
+.PHONY: install run format check test test-uvloop least test-compiled compiled wheel cover fuzz big figures abuse soak bench guard image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -89,9 +89,14 @@ abuse: .venv/developing
 soak: .venv/developing
 	$(BIN)/python -m tests.soak $(ARGS)
 
-bench: install
-	tools/need nginx wrk go=golang node=nodejs npm openssl taskset=util-linux
+# Both forms beside their peers: minutes; ARGS='--peers compiled,go --scenes 1k-http' takes some.
+bench: install compiled
+	tools/need nginx haproxy wrk go=golang-go node=nodejs npm openssl taskset=util-linux
 	$(BIN)/python benchmarks/run.py $(ARGS)
+# What a request costs, against what is recorded in benchmarks/guard.json.
+guard: install compiled
+	tools/need valgrind taskset=util-linux
+	$(BIN)/python benchmarks/guard.py $(ARGS)
 image:
 	docker build --tag cors-anywhere $(ARGS) .
 image-test: install

@@ -14,10 +14,24 @@ wrk.headers["Sec-Fetch-Dest"] = "empty"
 wrk.headers["Sec-Fetch-Mode"] = "cors"
 wrk.headers["Sec-Fetch-Site"] = "cross-site"
 
+function init(words)
+  for _, word in ipairs(words) do
+    if word == "preflight" then
+      wrk.method = "OPTIONS"
+      wrk.headers["Access-Control-Request-Method"] = "PUT"
+      wrk.headers["Access-Control-Request-Headers"] = "authorization,content-type"
+    elseif word == "refuse" then
+      wrk.headers["Origin"] = nil
+    elseif word == "closes" then
+      wrk.headers["Connection"] = "close"
+    end
+  end
+end
+
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
-    "RESULT %d %d %d %d %d\n",
+    "RESULT %d %d %d %d %d %d %d\n",
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    e.connect + e.read + e.write + e.status + e.timeout))
+    e.connect + e.read + e.write + e.timeout, e.status, summary.bytes))
 end

@@ -1,184 +1,215 @@
-"""The proxies that are compared, and the target they fetch from: how each is made and started.
+"""The proxies that are compared: how each is installed, configured and started.
 
-Owns: command lines and their configuration. Must not know: how anything is measured.
+Owns: command lines, configuration, and what is said of each in the report. Must not know: how
+anything is measured.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import socket
+import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).parent
+from servers import HERE, Bench, Command, Scheme, fill, find, free_port, nginx, spawn, wait_for
+
+from cors_anywhere.form import COMPILED, PLAIN
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cors-anywhere-bench"
-NPM_VERSION = "0.4.4"
-SIZES = {"1 KiB": 1024, "64 KiB": 65536}
+ROOT = HERE.parent
+COMPILED_PYTHON = ROOT / ".venv-compiled" / "bin" / "python"
+NPM = {"cors-anywhere": "0.4.4", "local-cors-proxy": "1.1.0"}
+SHARE = 8192
+"""Connections that one client may hold here: all load comes from one address."""
 
 
-class Bench(NamedTuple):
-    """Where the servers of one run keep their files, and on which cores they run."""
+class Way(NamedTuple):
+    """What the clients speak with a proxy, and what it speaks with the target."""
 
-    directory: Path
-    proxy_core: int
-    other_core: int  # the target's and the load generator's
-
-
-class Target(NamedTuple):
-    http: int  # ports
-    https: int
-    process: subprocess.Popen[bytes]
+    front: Scheme
+    target: Scheme
 
 
-class Peer(NamedTuple):
-    """A running proxy."""
+class Running(NamedTuple):
+    """A proxy that listens."""
 
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    way: Way
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+class Peer(NamedTuple):
+    """One of those that are compared."""
+
+    title: str
+    command: Callable[[Bench, Way, int], Command]
+    tool: tuple[str, ...]  # a command that prints the version
+    note: str
+    can: frozenset[str] = frozenset({"get", "idle"})  # what scenes ask, and to keep clients
+    fronts: tuple[Scheme, ...] = ("http", "https")
 
 
-def find(command: str) -> str:
-    """The path of a command, also of those that Debian keeps out of a user's PATH."""
-    path = shutil.which(command, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    if path is None:
-        sys.exit(f"{command} is not installed")
-    return path
+def start(bench: Bench, name: str, way: Way) -> Running:
+    """Starts a proxy and waits until it listens. A form of ours that was not asked for is fatal."""
+    port = free_port()
+    process = spawn(bench.directory, name, bench.proxy_core, PEERS[name].command(bench, way, port))
+    wait_for(bench.directory, name, process, port)
+    if name in FORMS:
+        assert_form(name, process)
+    return Running(name, port, process, way)
 
 
-def spawn(
-    bench: Bench, name: str, core: int, command: list[str], **environ: str
-) -> subprocess.Popen[bytes]:
-    """Start a server bound to one core; what it prints goes to a file named after it."""
-    with (bench.directory / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(
-            ["taskset", "--cpu-list", str(core), *command],
-            cwd=bench.directory,
-            env={**without_proxies(os.environ), **environ},
-            stdout=log,
-            stderr=log,
-        )
+def path(bench: Bench, running: Running, size: str) -> str:
+    """What a client asks a proxy for, to get the target's file of that size."""
+    url = bench.url(running.way.target, size)
+    return "/proxy/" + url.rpartition("/")[2] if running.name == "lcp" else "/" + url
 
 
-def without_proxies(environ: os._Environ[str]) -> dict[str, str]:
-    """The environment without the variables that would send the requests through another proxy."""
-    return {key: value for key, value in environ.items() if not key.lower().endswith("_proxy")}
+# --- this proxy ------------------------------------------------------------------------------
+
+FORMS = {"compiled": COMPILED, "plain": PLAIN}
 
 
-def wait_for(bench: Bench, name: str, process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    process.kill()
-    sys.exit(f"{name} does not listen:\n{(bench.directory / f'{name}.log').read_text()}")
-
-
-# --- the target ------------------------------------------------------------------------------
-
-
-def start_target(bench: Bench) -> Target:
-    files = bench.directory / "files"
-    files.mkdir()
-    for size in SIZES.values():
-        (files / str(size)).write_bytes(os.urandom(size))
-    make_certificate(bench.directory)
-    http, https = free_port(), free_port()
-    config = fill("target.conf", bench.directory, HTTP=http, HTTPS=https)
-    process = spawn(bench, "target", bench.other_core, nginx(bench, config))
-    wait_for(bench, "target", process, https)
-    return Target(http, https, process)
-
-
-def make_certificate(directory: Path) -> None:
-    """A self-signed certificate for the loopback address, and its key."""
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-        " -keyout key.pem -out cert.pem -subj /CN=benchmark"
-        " -addext subjectAltName=IP:127.0.0.1 -addext keyUsage=digitalSignature,keyCertSign"
-    )
-    subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
-
-
-def fill(template: str, directory: Path, **values: int) -> Path:
-    text = (HERE / template).read_text()
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", str(value))
-    path = directory / template
-    path.write_text(text)
-    return path
-
-
-def nginx(bench: Bench, config: Path) -> list[str]:
-    return [find("nginx"), "-p", str(bench.directory), "-e", "stderr", "-c", str(config)]
-
-
-# --- the proxies -----------------------------------------------------------------------------
-
-
-def start_ours(bench: Bench, port: int) -> subprocess.Popen[bytes]:
+def _ours(bench: Bench, way: Way, port: int, python: str, **environ: str) -> Command:
     """The command with its default policy; only the benchmark's own target is allowed on top."""
     options = ["--host", "127.0.0.1", "--port", str(port), "--ca-file", "cert.pem"]
-    options += ["--allow-network", "127.0.0.0/8"]
-    command = [sys.executable, "-m", "cors_anywhere", *options]
-    return spawn(bench, "ours", bench.proxy_core, command, PYTHONPATH=str(HERE.parent))
+    options += ["--allow-network", "127.0.0.0/8", "--max-connections-per-client", str(SHARE)]
+    if way.front == "https":
+        options += ["--tls-cert", "cert.pem", "--tls-key", "key.pem"]
+    return Command([python, "-m", "cors_anywhere", *options], environ)
 
 
-def start_npm(bench: Bench, port: int) -> subprocess.Popen[bytes]:
-    """The Node.js package's own server.js."""
-    package = CACHE / "node_modules" / "cors-anywhere"
+def _compiled(bench: Bench, way: Way, port: int) -> Command:
+    if not COMPILED_PYTHON.exists():
+        sys.exit("The compiled form is missing: `make compiled`")
+    return _ours(bench, way, port, str(COMPILED_PYTHON))
+
+
+def _plain(bench: Bench, way: Way, port: int) -> Command:
+    return _ours(bench, way, port, sys.executable, PYTHONPATH=str(ROOT))
+
+
+def assert_form(name: str, process: subprocess.Popen[bytes]) -> None:
+    """Sees which form a process of ours runs, whatever was started; the wrong one is fatal.
+
+    It has mapped compiled modules of ours, or none.
+    """
+    maps = Path(f"/proc/{process.pid}/maps").read_text().splitlines()
+    libraries = [line for line in maps if "/cors_anywhere/" in line and line.endswith(".so")]
+    loaded = COMPILED if libraries else PLAIN
+    if loaded != FORMS[name]:
+        process.kill()
+        sys.exit(f"{name}: the {FORMS[name]} form was wanted, and the {loaded} one runs")
+
+
+# --- the others ------------------------------------------------------------------------------
+
+
+def _package(name: str) -> Path:
+    """An npm package, installed into a cache of the benchmark's own the first time."""
+    package = CACHE / "node_modules" / name
     if not package.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        install = ["npm", "install", "--prefix", str(CACHE), f"cors-anywhere@{NPM_VERSION}"]
+        wanted = [f"{name}@{version}" for name, version in NPM.items()]
+        install = ["npm", "install", "--prefix", str(CACHE), *wanted]
         subprocess.run(install, check=True, stdout=sys.stderr)
-    return spawn(
-        bench,
-        "npm",
-        bench.proxy_core,
-        [find("node"), str(package / "server.js")],
-        HOST="127.0.0.1",
-        PORT=str(port),
-        # It asks for verification whatever NODE_TLS_REJECT_UNAUTHORIZED says.
-        NODE_EXTRA_CA_CERTS="cert.pem",
-    )
+    return package
 
 
-def start_nginx(bench: Bench, port: int) -> subprocess.Popen[bytes]:
-    config = fill("proxy.conf", bench.directory, PORT=port)
-    return spawn(bench, "nginx", bench.proxy_core, nginx(bench, config))
+def _npm(bench: Bench, way: Way, port: int) -> Command:
+    """The package's own server.js."""
+    words = [find("node"), str(_package("cors-anywhere") / "server.js")]
+    # It asks for verification whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    environ = {"HOST": "127.0.0.1", "PORT": str(port), "NODE_EXTRA_CA_CERTS": "cert.pem"}
+    return Command(words, environ)
 
 
-def start_go(bench: Bench, port: int) -> subprocess.Popen[bytes]:
+def _lcp(bench: Bench, way: Way, port: int) -> Command:
+    """It is told its one target at start."""
+    words = [find("node"), str(_package("local-cors-proxy") / "bin" / "lcp.js")]
+    words += ["--port", str(port), "--proxyUrl", bench.url(way.target).rpartition("/")[0]]
+    return Command(words, {"NODE_EXTRA_CA_CERTS": "cert.pem"})
+
+
+def _nginx(bench: Bench, way: Way, port: int) -> Command:
+    tls = "ssl" if way.front == "https" else ""
+    return nginx(bench.directory, fill("proxy.conf", bench.directory, PORT=port, TLS=tls))
+
+
+def _haproxy(bench: Bench, way: Way, port: int) -> Command:
+    tls = "ssl crt both.pem" if way.front == "https" else ""
+    config = fill("haproxy.cfg", bench.directory, PORT=port, TLS=tls)
+    return Command([find("haproxy"), "-db", "-f", str(config)])
+
+
+def _go(bench: Bench, way: Way, port: int) -> Command:
     program = bench.directory / "reverseproxy"
-    source = HERE / "reverseproxy.go"
-    subprocess.run(["go", "build", "-o", str(program), str(source)], check=True)
-    return spawn(bench, "go", bench.proxy_core, [str(program), f"127.0.0.1:{port}"])
+    if not program.exists():
+        build = ["go", "build", "-o", str(program), str(HERE / "reverseproxy.go")]
+        subprocess.run(build, check=True)
+    return Command([str(program), f"127.0.0.1:{port}", way.front])
 
 
-PROXIES: dict[str, Callable[[Bench, int], subprocess.Popen[bytes]]] = {
-    "ours": start_ours,
-    "npm": start_npm,
-    "nginx": start_nginx,
-    "go": start_go,
+ALL = frozenset({"get", "idle", "preflight", "refuse"})
+OURS = (
+    "default policy; certificates are checked; idle connections to targets are kept, 4 096 at most"
+)
+PEERS = {
+    "compiled": Peer("this proxy, compiled", _compiled, (str(COMPILED_PYTHON), "-V"), OURS, ALL),
+    "plain": Peer("this proxy, plain Python", _plain, (sys.executable, "-V"), OURS, ALL),
+    "npm": Peer(
+        f"npm cors-anywhere {NPM['cors-anywhere']}",
+        _npm,
+        ("node", "--version"),
+        "its server.js, which serves no TLS; certificates are checked; no connection is kept, and"
+        " since it passes on the target's `Connection: close`, none of a client's either",
+        ALL - {"idle"},
+        ("http",),
+    ),
+    "lcp": Peer(
+        f"npm local-cors-proxy {NPM['local-cors-proxy']}",
+        _lcp,
+        ("node", "--version"),
+        "one target only, no policy, no TLS; certificates are checked; no connection is kept",
+        ALL - {"refuse"},
+        ("http",),
+    ),
+    "nginx": Peer(
+        "nginx, variable `proxy_pass`",
+        _nginx,
+        ("nginx", "-v"),
+        "no policy, no CORS; certificates are not checked; no connection is kept, which it cannot"
+        " where the target is a variable",
+    ),
+    "go": Peer(
+        "Go `httputil.ReverseProxy`",
+        _go,
+        ("go", "version"),
+        "no policy, no CORS; certificates are not checked; 1 024 idle connections to a target",
+    ),
+    "haproxy": Peer(
+        "HAProxy, `set-dst`",
+        _haproxy,
+        ("haproxy", "-v"),
+        "no policy, no CORS; certificates are checked; idle connections are kept, 1 024 at most",
+    ),
 }
 
 
-def start_proxy(bench: Bench, name: str) -> Peer:
-    port = free_port()
-    process = PROXIES[name](bench, port)
-    wait_for(bench, name, process, port)
-    return Peer(name, port, process)
+def version(name: str) -> str:
+    """What a peer says that it is."""
+    words = [find(PEERS[name].tool[0]), *PEERS[name].tool[1:]]
+    done = subprocess.run(words, check=True, text=True, capture_output=True)
+    said = (done.stdout or done.stderr).strip().partition("\n")[0]
+    return said.partition(" - ")[0].removeprefix("nginx version: ")
+
+
+def processor() -> str:
+    """The processor's name, or its architecture where it says none."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()

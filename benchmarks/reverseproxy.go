@@ -11,7 +11,9 @@ import (
 
 func main() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64 // the default of 2 would reconnect for most requests
+	// The defaults of 2 and 100 would reconnect for most requests.
+	transport.MaxIdleConnsPerHost = 1024
+	transport.MaxIdleConns = 0
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	direct := func(r *http.Request) {
 		r.URL, _ = url.Parse(r.RequestURI[1:])
@@ -19,5 +21,8 @@ func main() {
 	}
 	// A function and not the mux, which would redirect the double slash away.
 	proxy := &httputil.ReverseProxy{Director: direct, Transport: transport}
+	if os.Args[2] == "https" {
+		panic(http.ListenAndServeTLS(os.Args[1], "cert.pem", "key.pem", proxy))
+	}
 	panic(http.ListenAndServe(os.Args[1], proxy))
 }
