@@ -122,8 +122,6 @@ class Target:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Plays the next script (the last one again when they are used up), then waits."""
-        # Or the last octets would wait here while a FIN goes out below.
-        writer.transport.set_write_buffer_limits(high=0)
         script = self._scripts[min(self.connections, len(self._scripts) - 1)]
         self.connections += 1
         try:
@@ -150,6 +148,9 @@ class Target:
         elif step is Do.HOLD:
             await _hold(writer)
         else:
+            if step is Do.FIN:  # it goes out below: what still waits here would be lost
+                while writer.transport.get_write_buffer_size():
+                    await asyncio.sleep(0.005)
             self._end(step, writer)
 
     def _end(self, how: Do, writer: asyncio.StreamWriter) -> None:
