@@ -17,11 +17,6 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=False)
 
 
-def load() -> None:
-    """Reads the list now."""
-    _suffixes()
-
-
 def is_public_suffix(name: str) -> bool:
     """Whether `name` is one itself: "com", "co.uk", "github.io". Lower-case ASCII, no dot at its
     end."""

@@ -13,7 +13,6 @@ import socket
 from collections.abc import Callable
 
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.config.suffixes import load
 from cors_anywhere.process.descriptors import client_limit, idle_limit
 from cors_anywhere.process.serving import ProxyServer
 from cors_anywhere.process.sockets import bind
@@ -66,7 +65,6 @@ async def _serve(
     )
     if on_listening is not None:
         on_listening()
-    await asyncio.to_thread(load)  # a tenth of a second, which no request is to wait for
     await signals.get()
     LOG.info("Draining: %d connections are open", len(server.connections))
     draining = asyncio.ensure_future(server.drain(settings.drain_timeout))
