@@ -5,7 +5,7 @@ know: time, which the machine decides.
 
 What is counted: all user-space instructions of the proxy's process for one GET of 1 KiB with the 14
 fields of a browser, one request at a time on kept connections, by callgrind, switched on once the
-proxy is warm. Five runs of each form, the machine busy with other work, lay within 0.5 % of each
+proxy is warm. Four runs of each form, the machine busy with other work, lay within 0.5 % of each
 other; a form takes about 10 s. Time spreads tenfold more here, `perf stat` finds no counters on
 virtual machines, and a count of allocations would not see what does not allocate. What the kernel
 does for the proxy's system calls is not seen.
