@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib import resources
+from typing import Any
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.suffixes import has_public_suffix
@@ -37,7 +38,7 @@ from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.policy import Choices, Policy
 from cors_anywhere.sharing import SharedRelay
-from cors_anywhere.sides import Meter
+from cors_anywhere.sides import Client, Meter
 
 LOG = logging.getLogger("cors_anywhere")
 
@@ -69,7 +70,7 @@ class Proxy:
         self.trusted = TrustedProxies(settings.compiled.trusted_proxies)
         self.policy = _policy(settings, metered=meter is not None)
         self.egress = _egress(settings, self.own, resolver, choose_proxy, max_idle)
-        relay = Relay(
+        self.relay = Relay(
             self.policy,
             self.egress,
             meter,
@@ -82,9 +83,9 @@ class Proxy:
             max_response_bytes=settings.max_response_bytes,
         )
         share = settings.max_connections_per_client or client_share
-        self.relay: Relay | SharedRelay = relay
+        self.serve: Callable[[Client], Coroutine[Any, Any, None]] = self.relay.serve
         if self.trusted and share:
-            self.relay = SharedRelay(relay, share)
+            self.serve = SharedRelay(self.relay, share).serve
 
     async def close(self) -> None:
         """Ends idle connections to targets."""

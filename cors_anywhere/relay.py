@@ -93,19 +93,6 @@ class Relay:
         self._fail(client, error, record)
         self._report(record)
 
-    def _answer(self, client: Client, answer: Answer, record: Record) -> None:
-        record.status = answer.status
-        record.sent = len(answer.body)
-        client.answer(answer)
-
-    def _fail(self, client: Client, error: ProxyError, record: Record) -> None:
-        record.failure = error
-        if client.begun:
-            record.end = End.ABORTED
-            client.abort()
-        else:
-            self._answer(client, self._policy.failed(error, record.plan), record)
-
     def turn_away(self, error: ProxyError, peer: str) -> Answer:
         """The answer to a client for whom there is no place. The acceptor logs such crowds itself,
         a line for many; only whoever is told of all outcomes hears of each."""
@@ -118,6 +105,19 @@ class Relay:
         record = Record(client.head, monotonic())
         record.stopped(client.fault)
         self._report(record)
+
+    def _answer(self, client: Client, answer: Answer, record: Record) -> None:
+        record.status = answer.status
+        record.sent = len(answer.body)
+        client.answer(answer)
+
+    def _fail(self, client: Client, error: ProxyError, record: Record) -> None:
+        record.failure = error
+        if client.begun:
+            record.end = End.ABORTED
+            client.abort()
+        else:
+            self._answer(client, self._policy.failed(error, record.plan), record)
 
     def _report(self, record: Record) -> None:
         """Tells the observers; what goes wrong there is no trouble of the client's."""

@@ -6,8 +6,7 @@ that the process keeps says nothing there. Must not know: how a request is serve
 
 from __future__ import annotations
 
-from cors_anywhere.errors import ProxyError, Unavailable
-from cors_anywhere.messages import Answer
+from cors_anywhere.errors import Unavailable
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.client import client_of
 from cors_anywhere.sides import Client
@@ -45,18 +44,6 @@ class SharedRelay:
             await self._relay.serve(client)
         finally:
             self._leave(name)
-
-    def refuse(self, error: ProxyError, peer: str | None) -> Answer:
-        """See Relay.refuse."""
-        return self._relay.refuse(error, peer)
-
-    def turn_away(self, error: ProxyError, peer: str) -> Answer:
-        """See Relay.turn_away."""
-        return self._relay.turn_away(error, peer)
-
-    def missed(self, client: Client) -> None:
-        """See Relay.missed."""
-        self._relay.missed(client)
 
     def _leave(self, name: str) -> None:
         left = self._under_way[name] - 1

@@ -50,5 +50,5 @@ def test_a_ca_file_that_is_not_there_is_an_error() -> None:
 def test_requests_are_shared_out_among_those_whom_a_trusted_proxy_names(
     chosen: dict[str, Any], share: int | None, shared: bool
 ) -> None:
-    relay = made(chosen, client_share=share).relay
-    assert isinstance(relay, SharedRelay if shared else Relay)
+    serving = made(chosen, client_share=share).serve
+    assert isinstance(getattr(serving, "__self__", None), SharedRelay if shared else Relay)

@@ -66,7 +66,7 @@ class FrontClient(ABC):
 
     def start(self) -> asyncio.Task[None]:
         """Begins to serve the request."""
-        task = asyncio.get_running_loop().create_task(self._proxy.relay.serve(self))
+        task = asyncio.get_running_loop().create_task(self._proxy.serve(self))
         self._task = task
         return task
 

@@ -200,7 +200,7 @@ async def test_a_body_that_is_not_as_long_as_announced_fails_and_smuggles_nothin
     script = (Do.REQUEST, Take(5), Do.REQUEST, HELLO)
     async with proxied() as proxy, target(script, (Do.REQUEST, HELLO)) as server:
         lying = Liar(server.url, 5, *pieces)
-        await proxy.cors.relay.serve(lying)
+        await proxy.cors.serve(lying)
         (answer,) = lying.answers
         assert (answer.status, answer.reason) == (400, "Bad Request")
         assert b"than its head announced" in answer.body
