@@ -1,7 +1,7 @@
 """Settings that are valid each by itself, and say two things together.
 
 Owns: which of them leave nothing that could work, and which only waste the operator's words.
-Must not know: how one setting is read (checks.py), or where it came from (given.py).
+Must not know: how one setting is read (checks.py, grammars.py), or where it came from (given.py).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from cors_anywhere.config import dev
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
@@ -18,6 +19,21 @@ from cors_anywhere.tokens import bracketed
 
 Read = Mapping[str, Any]
 """Settings by name, as the values that are worked with."""
+
+
+def incomplete(read: Read) -> Iterator[Problem]:
+    """The mistakes of settings that belong together; what could not be read is not among `read`."""
+    if read.get("tls_cert") is not None and read.get("tls_key", "") is None:
+        yield Problem("tls_key", "is missing: a certificate needs its private key, give both")
+    if read.get("tls_key") is not None and read.get("tls_cert", "") is None:
+        yield Problem("tls_cert", "is missing: a private key needs its certificate, give both")
+    for host in read["hosts"] if read.get("dev") else ():
+        if not dev.is_local(host):
+            yield Problem(
+                "hosts",
+                f'"{host}" is beyond this machine, where --dev would let anybody read what is'
+                " served on it: give a loopback address, or leave --dev out",
+            )
 
 
 def nothing_works(read: Read) -> Iterator[Problem]:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from cors_anywhere.config.options import NODE_TLS, OPTIONS, PREFIX
+from cors_anywhere.config.option import NODE_TLS, PREFIX
+from cors_anywhere.config.options import OPTIONS
 
 COMPILE: Final = PREFIX + "COMPILE"
 """What setup.py reads: whoever builds may have it set."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cors_anywhere.config.environment import set_variables
-from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES, SWITCH, Option
+from cors_anywhere.config.option import SWITCH, Option
+from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 from cors_anywhere.config.problems import Problem
 
 

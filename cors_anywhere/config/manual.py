@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Final
 
-from cors_anywhere.config.options import OPTIONS, Option
+from cors_anywhere.config.option import Option
+from cors_anywhere.config.options import OPTIONS
 from cors_anywhere.config.settings import Settings
 
 DEFAULTS: Final[dict[str, Any]] = {

@@ -2,7 +2,7 @@
 
 Owns: how options are declared and shown, and that reading goes on after a mistake, so that all of
 them are told at once.
-Must not know: what a value means (options.py), or what is done with it (command.py).
+Must not know: what a value means (options/), or what is done with it (command.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, Final
 import click
 
 from cors_anywhere.config.manual import default_in_words
-from cors_anywhere.config.options import GROUPS, Option
+from cors_anywhere.config.option import Option
+from cors_anywhere.config.options import GROUPS
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.form import form
 

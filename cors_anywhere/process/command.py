@@ -1,7 +1,7 @@
 """The command: command line and environment to Settings to a serving proxy.
 
 Owns: what is printed where, and the exit status.
-Must not know: how an option is spelt (options.py) or read (arguments.py), what it means
+Must not know: how an option is spelt (options/) or read (arguments.py), what it means
 (settings.py), or how to serve.
 """
 

@@ -1,0 +1,46 @@
+"""The settings that have a grammar of their own, as the values that the rules work with.
+
+Owns: which these are, and what `dev` adds to them.
+Must not know: how one is read (grammars.py), or who works with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from cors_anywhere.config import dev
+from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.origins import OriginPattern
+from cors_anywhere.rules.outbound import OutboundProxies
+from cors_anywhere.rules.targets import TargetPattern
+
+
+class Compiled(NamedTuple):
+    """The settings that have a grammar of their own, each parsed once for the rules. What `dev`
+    allows is among them."""
+
+    allow_origins: tuple[OriginPattern, ...]
+    deny_origins: tuple[OriginPattern, ...]
+    allow_targets: tuple[TargetPattern, ...]
+    deny_targets: tuple[TargetPattern, ...]
+    allow_private: tuple[TargetPattern, ...]
+    allow_networks: tuple[Network, ...]
+    deny_networks: tuple[Network, ...]
+    trusted_proxies: tuple[Network, ...]
+    rate_limit: RateLimit | None
+    outbound_proxies: OutboundProxies
+
+
+def compile_settings(read: Mapping[str, Any]) -> Compiled:
+    """What the rules work with, of settings that were read without a mistake."""
+    proxies = OutboundProxies(
+        read["http_proxy"], read["https_proxy"], read.get("all_proxy"), read["no_proxy"]
+    )
+    named = {name: read[name] for name in Compiled._fields if name in read}
+    if read["dev"]:
+        named["allow_origins"] = named["allow_origins"] or dev.ORIGINS
+        named["allow_private"] += dev.TARGETS
+        named["allow_networks"] += dev.NETWORKS
+    return Compiled(outbound_proxies=proxies, **named)

@@ -1,0 +1,33 @@
+"""Who may ask: settings, their defaults and checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from cors_anywhere.config.checks import Check, optional, token
+from cors_anywhere.config.grammars import allowed_origin, quoting, rate
+from cors_anywhere.rules.origins import OriginPattern
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """Who may ask."""
+
+    __slots__ = ()
+
+    allow_origins: tuple[str, ...] = ()  # none: everyone
+    deny_origins: tuple[str, ...] = ()
+    require_headers: tuple[str, ...] = ("origin", "x-requested-with")
+    rate_limit: str | None = None
+
+
+CHECKS: Final[dict[str, Check]] = {
+    "rate_limit": optional(rate),
+}
+
+LIST_CHECKS: Final[dict[str, Check]] = {
+    "allow_origins": quoting(allowed_origin),
+    "deny_origins": quoting(OriginPattern.parse),
+    "require_headers": token,
+}

@@ -1,0 +1,34 @@
+"""Sizes, in octets, and counts: settings, their defaults and checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from cors_anywhere.config.checks import Check, integer, optional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Sizes, in octets, and counts."""
+
+    __slots__ = ()
+
+    max_header_bytes: int = 32768
+    max_headers: int = 200
+    max_url_bytes: int = 16384
+    max_body_bytes: int | None = None  # None: no limit, as in the next
+    max_response_bytes: int | None = None
+    max_connections: int | None = None  # None: what the file descriptors allow
+    max_connections_per_client: int | None = None  # None: a quarter of those, at least 8
+
+
+CHECKS: Final[dict[str, Check]] = {
+    "max_header_bytes": integer(1024, 2**20),  # a browser's own head is near 1 KB
+    "max_headers": integer(16, 10_000),
+    "max_url_bytes": integer(256, 2**20),
+    "max_body_bytes": optional(integer(0, 2**63 - 1)),
+    "max_response_bytes": optional(integer(0, 2**63 - 1)),
+    "max_connections": optional(integer(1, 10**6)),
+    "max_connections_per_client": optional(integer(1, 10**6)),
+}

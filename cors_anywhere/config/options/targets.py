@@ -1,0 +1,60 @@
+"""The options of what may be asked for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cors_anywhere.config.option import Option, switch
+
+OPTIONS: Final = (
+    Option(
+        "default-scheme",
+        "default_scheme",
+        "Scheme of a URL that has none: http (https on port 443), or https (http on port 80).",
+        "SCHEME",
+    ),
+    Option(
+        "allow-target",
+        "allow_targets",
+        "Target that may be asked for, and no other: host, *.host, with :port or without."
+        " None means all.",
+        "PATTERN",
+        kind="many",
+    ),
+    Option(
+        "deny-target",
+        "deny_targets",
+        "Target that may not be asked for.",
+        "PATTERN",
+        kind="many",
+    ),
+    Option(
+        "allow-private",
+        "allow_private",
+        "Target that may be asked for although its name or address is not public; other"
+        " targets stay as they are.",
+        "PATTERN",
+        kind="many",
+    ),
+    Option(
+        "allow-network",
+        "allow_networks",
+        "Network to let through although it is not public.",
+        "CIDR",
+        kind="many",
+    ),
+    Option(
+        "deny-network",
+        "deny_networks",
+        "Network to refuse although it is public.",
+        "CIDR",
+        kind="many",
+    ),
+    Option(
+        "nat64",
+        "nat64",
+        "Let 64:ff9b::/96 through where the IPv4 address inside passes.",
+        read=switch,
+        kind="flag",
+    ),
+)
