@@ -1,8 +1,8 @@
 """What the operator gave: the command line and the environment, read and ranked.
 
 Owns: which source of a value wins, and where each value came from, for the messages about it.
-Must not know: files and sockets (files.py, startup.py), or whether a value is sensible
-(settings.py).
+Must not know: how files are read (value_files.py, files.py), sockets (startup.py), or whether a
+value is sensible (settings.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from cors_anywhere.config.environment import set_variables
 from cors_anywhere.config.option import SWITCH, Option
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 from cors_anywhere.config.problems import Problem
+from cors_anywhere.config.value_files import (
+    UnusableFile,
+    Value,
+    given_itself,
+    named_file,
+    read_values,
+)
 
 
 @dataclass
@@ -25,21 +32,31 @@ class Given:
     sources: dict[str, str] = field(default_factory=dict)
     mistakes: list[Problem] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)  # works, and is hardly what was meant
+    places: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a list's values
+    files: list[str] = field(default_factory=list)  # that were named by @, in order
+    blamed: set[str] = field(default_factory=set)  # settings
+    command_line: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as gathered from
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def source(self, setting: str) -> str:
         """What to call a setting in front of the operator."""
         names = (option.flag for option in OPTIONS if option.field == setting)
         return self.sources.get(setting) or next(names, setting)
 
-    def blame(self, setting: str, text: str) -> None:
-        self.mistakes.append(Problem(self.source(setting), text))
+    def blame(self, setting: str, text: str, place: str = "") -> None:
+        """There is a mistake in a setting, at a place in a file where that is known."""
+        self.blamed.add(setting)
+        self.mistakes.append(self._problem(setting, text, place))
+
+    def doubt(self, setting: str, text: str, place: str = "") -> None:
+        self.doubts.append(self._problem(setting, text, place))
 
     def said(self) -> list[str]:
         """The doubts, as sentences."""
         return [f"{where}: {text}" for where, text in self.doubts]
 
-    def doubt(self, setting: str, text: str) -> None:
-        self.doubts.append(Problem(self.source(setting), text))
+    def _problem(self, setting: str, text: str, place: str) -> Problem:
+        return Problem(f"{self.source(setting)} {place}" if place else self.source(setting), text)
 
 
 def gather(command_line: Mapping[str, Any], environment: Mapping[str, str]) -> Given:
@@ -48,7 +65,7 @@ def gather(command_line: Mapping[str, Any], environment: Mapping[str, str]) -> G
     `command_line` maps option names to a tuple of the texts given, or to a bool. None and () are
     unset.
     """
-    given = Given()
+    given = Given(command_line=command_line, environment=environment)
     variables = set_variables(environment)
     ranks: dict[str, int] = {}
     for option in OPTIONS:
@@ -86,17 +103,44 @@ def _sources(
 
 def _read(option: Option, raw: Any, given: Given) -> None:
     """Put the value read from `raw` among the given ones, or its mistakes."""
+    given.places.pop(option.field, None)
+    if isinstance(raw, bool):
+        given.values[option.field] = () if option.kind == "clear" else raw
+        return
     if option.kind == "many":
         texts = _separated(option, raw, given) if isinstance(raw, str) else raw
-        read = [_value(option, text, given) for text in texts]
-        given.values[option.field] = tuple(value for value in read if value is not None)
+        _read_many(option, texts, given)
         return
-    if isinstance(raw, tuple):
-        if len(raw) > 1:
-            given.doubt(option.field, f"was given {len(raw)} times: the last one counts")
-        raw = raw[-1]
-    if (value := _value(option, raw, given)) is not None:
-        given.values[option.field] = () if option.kind == "clear" else value
+    if isinstance(raw, tuple) and len(raw) > 1:
+        given.doubt(option.field, f"was given {len(raw)} times: the last one counts")
+    _read_one(option, raw[-1] if isinstance(raw, tuple) else raw, given)
+
+
+def _read_many(option: Option, texts: Sequence[str], given: Given) -> None:
+    read = []
+    for text in texts:
+        for item in _values(option, text, given):
+            if (value := _value(option, item, given)) is not None:
+                read.append((value, item.place))
+    given.values[option.field] = tuple(value for value, _ in read)
+    given.places[option.field] = tuple(place for _, place in read)
+
+
+def _read_one(option: Option, text: str, given: Given) -> None:
+    items = _values(option, text, given)
+    if len(items) > 1:
+        given.blame(
+            option.field,
+            f"is a second value, where {option.flag} takes one: remove it, or begin its line"
+            " with #",
+            items[1].place,
+        )
+        return
+    for item in items:
+        if item.place:  # so that whatever is said of the value names its line
+            given.sources[option.field] += f" {item.place}"
+        if (value := _value(option, item._replace(place=""), given)) is not None:
+            given.values[option.field] = () if option.kind == "clear" else value
 
 
 def _separated(option: Option, text: str, given: Given) -> Sequence[str]:
@@ -107,28 +151,58 @@ def _separated(option: Option, text: str, given: Given) -> Sequence[str]:
     return texts
 
 
-def _value(option: Option, raw: str | bool, given: Given) -> Any:
-    """One value; None when it cannot be read."""
-    if isinstance(raw, bool):
-        return raw
+def _values(option: Option, text: str, given: Given) -> list[Value]:
+    """What a text stands for: itself, or the values of the file that it names."""
+    path = named_file(text) if option.takes_files else None
+    if path is None:
+        return [given_itself(text) if option.takes_files else Value(text.strip())]
+    given.files.append(path)
     try:
-        return _read_text(option, raw.strip())
+        values = read_values(path)
+    except UnusableFile as error:
+        given.blame(option.field, error.text, error.place)
+        return []
+    if not values:
+        _tell_of_nothing(option, f"@{path}", given)
+    return values
+
+
+def _tell_of_nothing(option: Option, place: str, given: Given) -> None:
+    """A file without a value. An allow list of nothing would allow everything; a list of what is
+    denied may well be empty for a while."""
+    if option.field.startswith("deny_"):
+        given.doubt(option.field, "holds no value, so it denies nothing", place)
+        return
+    given.blame(option.field, f"holds no value: {_instead_of_nothing(option)}", place)
+
+
+def _value(option: Option, item: Value, given: Given) -> Any:
+    """One value; None when it cannot be read."""
+    try:
+        return _read_text(option, item)
     except ValueError as error:
-        given.blame(option.field, str(error))
+        given.blame(option.field, str(error), item.place)
         return None
 
 
-def _read_text(option: Option, text: str) -> Any:
+def _read_text(option: Option, item: Value) -> Any:
+    text = item.text
     if not text:
         raise ValueError(f"is empty: {_instead_of_nothing(option)}")
-    if "\0" in text:  # no process can be given one; a program's own mapping can
+    if "\0" in text:  # no process can be given one; a file can, and a program's own mapping
         raise ValueError("holds a NUL octet: remove it")
     if option.kind == "many" and "," in text and not option.holds_commas:
-        raise ValueError(
-            f'"{text}" has a comma: repeat the option, as in {_repeated(option, text)}'
-            f" (commas separate in {option.variable} only)"
-        )
+        raise ValueError(f'"{text}" has a comma: {_instead_of_commas(option, item)}')
     return option.read(text)
+
+
+def _instead_of_commas(option: Option, item: Value) -> str:
+    if item.place:
+        return "write each value on a line of its own"
+    return (
+        f"repeat the option, as in {_repeated(option, item.text)}"
+        f" (commas separate in {option.variable} only)"
+    )
 
 
 def _instead_of_nothing(option: Option) -> str:

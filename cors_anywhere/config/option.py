@@ -37,8 +37,8 @@ def header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:  # what there is may be a piece of a secret value: not repeated
         raise ValueError(
-            "a header to set has no colon: write 'Name: value' (a value with commas"
-            " can be given by --set-header only)"
+            "a header to set has no colon: write 'Name: value' (in a variable commas separate;"
+            " a value that has some is given by the option, or in an @file)"
         )
     return name.strip(), value.strip()
 
@@ -82,6 +82,11 @@ class Option(NamedTuple):
     def holds_commas(self) -> bool:
         """Whether a comma may be part of one value, as it may of a header's."""
         return self.read is header
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether `@path` names a file of values."""
+        return self.kind in ("one", "many")
 
     @property
     def declaration(self) -> str:

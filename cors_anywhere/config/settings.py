@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -40,7 +40,13 @@ class Settings(Fields):
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Settings from the variables that the command reads. Raises SettingsError, whose problems
         name the variables."""
-        given = gather({}, environ)
+        return cls.read({}, environ)
+
+    @classmethod
+    def read(cls, command_line: Mapping[str, Any], environ: Mapping[str, str]) -> Self:
+        """Settings from both sources of the command (see gather), the files that they name read
+        anew; doubts are logged. Raises SettingsError, whose problems name options and variables."""
+        given = gather(command_line, environ)
         settings = cls.from_given(given)
         if settings is None or given.mistakes:
             raise SettingsError(tuple(given.mistakes))
@@ -56,8 +62,7 @@ class Settings(Fields):
         try:
             settings = cls(**given.values)
         except SettingsError as error:
-            for problem in error.problems:
-                given.blame(*problem)
+            _blame(given, error.problems)
             return None
         for doubt in settings.doubts:
             given.doubt(*doubt)
@@ -92,3 +97,23 @@ class Settings(Fields):
             read[name] = read_list(check, getattr(self, name), mistakes)
             problems += [Problem(name, text) for text in mistakes]
         return read
+
+
+def _blame(given: Given, problems: tuple[Problem, ...]) -> None:
+    """Tell of problems as mistakes in what was given; of a list's values, where each stood."""
+    told: set[str] = set()  # the same value may stand in two lines
+    for setting, text in problems:
+        places = (place for place in _places(given, setting, text) if place not in told)
+        place = next(places, "")
+        told.add(place)
+        given.blame(setting, text, place)
+
+
+def _places(given: Given, setting: str, text: str) -> Iterator[str]:
+    """The lines whose values a list's check says this of."""
+    places = given.places.get(setting, ())
+    for value, place in zip(given.values[setting] if places else (), places, strict=True):
+        mistakes: list[str] = []
+        read_list(LIST_CHECKS[setting], (value,), mistakes)
+        if mistakes == [text]:
+            yield place

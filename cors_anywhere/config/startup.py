@@ -48,11 +48,10 @@ def take_port(given: Given, settings: Settings | None, server: Serving) -> list[
 def _listening_only(given: Given) -> Settings | None:
     """Settings of the addresses alone, when they were given without a mistake; in place of a port
     that is none, any will do."""
-    wrong = {mistake.setting for mistake in given.mistakes}
-    if given.source("hosts") in wrong:
+    if "hosts" in given.blamed:
         return None
     values = {name: given.values[name] for name in ("hosts", "port") if name in given.values}
-    if given.source("port") in wrong:
+    if "port" in given.blamed:
         values["port"] = 0
     return Settings(**values)
 

@@ -30,7 +30,10 @@ _EPILOG: Final = """\
 Every option has an environment variable, CORSANYWHERE_ALLOW_ORIGIN for --allow-origin; options that
 may be repeated take commas there. Also read: HOST, PORT, CORSANYWHERE_WHITELIST,
 CORSANYWHERE_BLACKLIST, CORSANYWHERE_RATELIMIT, NODE_TLS_REJECT_UNAUTHORIZED=0, SSL_CERT_FILE,
-http_proxy, https_proxy, all_proxy and no_proxy. An option beats its variable."""
+http_proxy, https_proxy, all_proxy and no_proxy. An option beats its variable.
+
+A value may be kept in a file: @PATH stands for the values in it, one a line; blank lines and lines
+that begin with # are none. A value that itself begins with @ is written with @@."""
 
 _MISTAKES: Final = "cors_anywhere.mistakes"
 """Where click's context keeps them."""

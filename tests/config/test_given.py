@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +225,124 @@ def test_each_bad_item_of_a_list_is_a_mistake_and_none_is_repeated() -> None:
 )
 def test_a_header_is_a_name_and_a_value(text: str, header: tuple[str, str]) -> None:
     assert gather({"set-header": (text,)}, {}).values == {"set_headers": (header,)}
+
+
+# --- files of values ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[str], str]:
+    """Keeps a text in a file, and names that as an option does."""
+
+    def keep(text: str) -> str:
+        path = tmp_path / "values.txt"
+        path.write_text(text)
+        return f"@{path}"
+
+    return keep
+
+
+Kept = Callable[[str], str]
+
+
+@pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_what_may_be_repeated_is_read_from_a_file(option: Any, by: str, kept: Kept) -> None:
+    named = kept("# said\na:1\n\nb:2\n")
+    if by == "option":
+        given = gather({option.name: (named,)}, {})
+    else:
+        given = environment(**{option.variable: named})
+    assert given.values == {option.field: (option.read("a:1"), option.read("b:2"))}
+    assert given.places == {option.field: (f"{named}:2", f"{named}:4")}
+    assert (given.mistakes, given.files) == ([], [named[1:]])
+
+
+@pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "one"])
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_single_value_is_read_from_a_file(option: Any, by: str, kept: Kept) -> None:
+    named = kept("# said\n 7 \n")
+    if by == "option":
+        given = gather({option.name: (named,)}, {})
+    else:
+        given = environment(**{option.variable: named})
+    assert given.values == {option.field: option.read("7")}
+    assert given.source(option.field).endswith(f" {named}:2")
+
+
+def test_files_and_values_may_be_mixed(kept: Kept) -> None:
+    named = kept("b\nc\n")
+    assert gather({"deny-target": ("a", named, "d")}, {}).values["deny_targets"] == tuple("abcd")
+    mixed = environment(CORSANYWHERE_DENY_TARGET=f"a, {named} ,d")
+    assert mixed.values["deny_targets"] == tuple("abcd")
+
+
+def test_a_header_with_commas_is_read_from_the_file_of_a_variable(kept: Kept) -> None:
+    given = environment(CORSANYWHERE_SET_HEADER=kept("Accept: a, b\n"))
+    assert given.values == {"set_headers": (("Accept", "a, b"),)}
+
+
+def test_a_single_option_takes_one_value_of_a_file(kept: Kept) -> None:
+    named = kept("1\n\n2\n3")
+    (mistake,) = gather({"port": (named,)}, {}).mistakes
+    assert mistake.setting == f"--port {named}:3"
+    assert "--port takes one" in mistake.text
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "fix"),
+    [("port", "80\n", ""), ("port", "\n", "give a value"), ("allow-origin", "#", "at least one")],
+)
+def test_a_file_without_a_value_is_a_mistake(
+    option: str, content: str, fix: str, kept: Kept
+) -> None:
+    named = kept(content)
+    found = [(item.setting, fix in item.text) for item in gather({option: (named,)}, {}).mistakes]
+    assert found == ([(f"--{option} {named}", True)] if fix else [])
+
+
+def test_a_deny_list_may_be_empty_for_a_while_and_that_is_told(kept: Kept) -> None:
+    named = kept("# nobody\n")
+    given = gather({"deny-target": (named,)}, {})
+    assert (given.values, given.mistakes) == ({"deny_targets": ()}, [])
+    assert given.said() == [f"--deny-target {named}: holds no value, so it denies nothing"]
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "text"),
+    [
+        ("set-header", "a: b\nc\n", "has no colon"),
+        ("deny-target", "a\nb,c\n", "write each value on a line of its own"),
+        ("deny-target", "a\nb\0c\n", "NUL"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(
+    option: str, content: str, text: str, kept: Kept
+) -> None:
+    named = kept(content)
+    (mistake,) = environment(**{f"CORSANYWHERE_{option.upper().replace('-', '_')}": named}).mistakes
+    assert mistake.setting.endswith(f" {named}:2")
+    assert text in mistake.text
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake_beside_the_others() -> None:
+    given = gather({"allow-origin": ("@/none",), "port": ("x",), "deny-target": ("@",)}, {})
+    assert [mistake.setting for mistake in given.mistakes] == [
+        "--port",
+        "--allow-origin @/none",
+        "--deny-target @",
+    ]
+
+
+def test_only_the_source_that_wins_is_read() -> None:
+    given = gather({"port": ("@/none", "3")}, {"PORT": "@/none"})
+    assert (given.values, given.mistakes, given.files) == ({"port": 3}, [], [])
+
+
+def test_a_doubled_at_sign_begins_a_value() -> None:
+    assert gather({"help-file": ("@@page.txt",)}, {}).values == {"help_text": "@page.txt"}
+
+
+def test_a_switch_is_never_in_a_file() -> None:
+    (mistake,) = environment(CORSANYWHERE_NAT64="@x").mistakes
+    assert mistake.text.startswith('"@x" is neither yes nor no')

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from cors_anywhere.config.given import Given
+from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
 from cors_anywhere.config.problems import SettingsError
 from cors_anywhere.config.settings import Settings
@@ -149,7 +149,7 @@ def test_any_environment_makes_settings_or_mistakes_with_their_names(
         Settings.from_env(variables)
     except SettingsError as error:
         for setting, text in error.problems:
-            assert setting in variables or text.startswith("is missing")
+            assert setting.partition(" @")[0] in variables or text.startswith("is missing")
             assert text
             assert "\n" not in text
 
@@ -157,3 +157,27 @@ def test_any_environment_makes_settings_or_mistakes_with_their_names(
 def test_a_variable_that_is_not_known_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     Settings.from_env({"CORSANYWHERE_ALOW_ORIGIN": "https://a.test"})
     assert "is CORSANYWHERE_ALLOW_ORIGIN meant?" in caplog.text
+
+
+def test_a_bad_value_from_a_file_is_told_with_its_line(tmp_path: Path) -> None:
+    origins, port = tmp_path / "origins", tmp_path / "port"
+    origins.write_text("https://a.test\nb.test\n# c\nb.test\nd.test\n")
+    port.write_text("\n70000\n")
+    with pytest.raises(SettingsError) as raised:
+        Settings.read({"allow-origin": ("c.test", f"@{origins}")}, {"PORT": f"@{port}"})
+    assert [problem.setting for problem in raised.value.problems] == [
+        f"PORT @{port}:2",
+        "--allow-origin",
+        f"--allow-origin @{origins}:2",
+        f"--allow-origin @{origins}:4",
+        f"--allow-origin @{origins}:5",
+    ]
+
+
+def test_settings_are_read_anew_from_the_same_sources(tmp_path: Path) -> None:
+    origins = tmp_path / "origins"
+    given = gather({"allow-origin": (f"@{origins}",)}, {"PORT": "1"})
+    for text in ("https://a.test", "https://b.test"):
+        origins.write_text(text)
+        settings = Settings.read(given.command_line, given.environment)
+        assert (settings.allow_origins, settings.port) == ((text,), 1)

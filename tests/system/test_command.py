@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.support.fronts import Front
@@ -106,3 +110,37 @@ def test_a_base_path_is_part_of_the_base_url(target: Site) -> None:
         for base in ("/cors", ""):  # a front server may have removed it
             seen = Front("command", running.port, base).page(url)
             assert (seen.status, seen.get("location")) == (302, f"http://proxy.test/cors/{url}")
+
+
+def test_values_are_read_from_files_by_options_and_variables_alike(
+    target: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "origins").write_text("# ours\nhttps://a.test\n\nhttps://b.test\n")
+    (tmp_path / "headers").write_text("X-List: a, b\n")
+    (tmp_path / "networks").write_text("127.0.0.0/8\n")
+    variables = {"CORSANYWHERE_ALLOW_ORIGIN": f"@{tmp_path}/origins,https://c.test"}
+    options = ("--set-header", f"@{tmp_path}/headers", "--allow-network", f"@{tmp_path}/networks")
+    with started(*options, variables=variables) as running:
+        asking = [f"https://{name}.test" for name in "abcd"]
+        assert statuses(running.port, target.url, *asking) == [200, 200, 200, 403]
+    assert target.last.get("x-list") == "a, b"
+
+
+def test_a_mistake_in_a_file_is_told_with_its_line_before_anything_listens(tmp_path: Path) -> None:
+    (tmp_path / "origins").write_text("https://a.test\nb.test\n")
+    (tmp_path / "port").write_text("80\n81\n")
+    options = ("--allow-origin", f"@{tmp_path}/origins", "--port", f"@{tmp_path}/port")
+    done = subprocess.run(
+        [sys.executable, "-m", "cors_anywhere", *options, "--deny-target", f"@{tmp_path}/none"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    told = sorted(line.partition(": ")[0] for line in done.stderr.splitlines()[1:])
+    assert told == [
+        f"  --allow-origin @{tmp_path}/origins:2",
+        f"  --deny-target @{tmp_path}/none",
+        f"  --port @{tmp_path}/port:2",
+    ]
