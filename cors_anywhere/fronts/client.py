@@ -38,7 +38,7 @@ class FrontClient(ABC):
         """Notes what is asked; see `RequestHead`. `base` is where an application mounts the proxy,
         if one does. Trusted proxies are believed here."""
         peer, scheme, port = self._whence()
-        client = self._proxy.trusted.believe(peer, scheme, head.fields)
+        client = self._proxy.trusted.believe(peer, scheme, port, head.fields)
         self.head = RequestHead(
             head.method,
             head.path,
@@ -46,7 +46,7 @@ class FrontClient(ABC):
             head.length,
             client.address,
             client.scheme,
-            port,
+            client.port,
             base or "",
             mounted=base is not None,
             front=client.front,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
-from cors_anywhere.messages import Fields
+from cors_anywhere.messages import DEFAULT_PORTS, Fields
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.tokens import split_port
 
@@ -30,6 +30,7 @@ class Believed(NamedTuple):
     address: str
     scheme: str
     front: str  # the address of the trusted front server that connected; "" for none
+    port: int  # the one that the client reached
 
 
 class TrustedProxies:
@@ -55,17 +56,20 @@ class TrustedProxies:
         """Whether the address that connected is a front server's."""
         return self._any and self._is_trusted(_plain(peer))
 
-    def believe(self, peer: str, scheme: str, fields: Fields) -> Believed:
+    def believe(self, peer: str, scheme: str, port: int, fields: Fields) -> Believed:
         """The client's address and scheme: the rightmost hop that is not itself trusted.
 
-        `peer` is the address that connected. One that a dual-stack socket reports as IPv4-mapped
-        is the IPv4 address (RFC 4291 section 2.5.5.2).
+        `peer` is the address that connected, to `port`. One that a dual-stack socket reports as
+        IPv4-mapped is the IPv4 address (RFC 4291 section 2.5.5.2). A front server that does not
+        tell the port which the client reached passed its `Host` on, which names it.
         """
         if ":" in peer:
             peer = _plain(peer)
         if not self._any or not self._is_trusted(peer):
-            return Believed(peer, scheme, "")
+            return Believed(peer, scheme, "", port)
         hops: list[str] = []
+        outer: int | None = None
+        host = ""
         for name, value in fields:
             lower = name.lower()
             if lower == "x-forwarded-for":
@@ -73,8 +77,12 @@ class TrustedProxies:
             elif lower == "x-forwarded-proto":
                 proto = value.rpartition(",")[2].strip(" \t").lower()
                 scheme = proto if proto in ("http", "https") else scheme
+            elif lower == "x-forwarded-port":
+                outer = _port(value.rpartition(",")[2].strip(" \t")) or outer
+            elif lower == "host":
+                host = value
         client = self._client(peer, hops[-_MAX_HOPS:])
-        return Believed(client, scheme, peer)
+        return Believed(client, scheme, peer, outer or _port_of(host) or DEFAULT_PORTS[scheme])
 
     def _client(self, nearest: str, hops: Sequence[str]) -> str:
         for hop in reversed(hops):
@@ -95,6 +103,19 @@ def _plain(address: str) -> str:
     except ValueError:
         return address
     return address if mapped is None else str(mapped)
+
+
+def _port_of(authority: str) -> int | None:
+    try:
+        return _port(split_port(authority)[1] or "")
+    except ValueError:
+        return None
+
+
+def _port(digits: str) -> int | None:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 5:
+        return None
+    return int(digits) if 0 < int(digits) < 65536 else None
 
 
 def _address(hop: str) -> str | None:

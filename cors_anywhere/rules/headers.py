@@ -33,13 +33,7 @@ DEFAULT_REMOVALS: Final = frozenset(  # the proxy's own cookies, and what a host
     }
 )
 
-FORWARDED: Final = {  # and how we spell them
-    "x-forwarded-for": "X-Forwarded-For",
-    "x-forwarded-port": "X-Forwarded-Port",
-    "x-forwarded-proto": "X-Forwarded-Proto",
-}
-
-_REQUEST: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {
+_OURS: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {  # no option may undo these
     "cdn-loop": RESTATE,
     "connection": GATHER,
     "content-length": DROP,
@@ -47,28 +41,69 @@ _REQUEST: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {
     "host": DROP,  # replaced by the target's
 }
 
-_REPLY: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {
-    "connection": GATHER,
-    "content-length": RESTATE,
-    "content-location": NOTE,
-    "location": NOTE,
-    "set-cookie": DROP,
-    "set-cookie2": DROP,
-    "transfer-encoding": GATHER,
-    "x-final-url": DROP,  # a target must not forge what we report
-    "x-request-url": DROP,
-}
+_NOT_THE_CLIENTS: Final = dict.fromkeys(
+    (
+        # Who the client is and what it asked for is a front server's to say, and ours to believe.
+        *("cf-connecting-ip", "cf-connecting-ipv6", "forwarded", "true-client-ip", "x-real-ip"),
+        *("x-original-url", "x-rewrite-url"),
+        "proxy",  # CGI would read it as the variable HTTP_PROXY
+        # What a browser says of the way to the proxy is not true of the way to a target.
+        *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"),
+        "available-dictionary",  # of the proxy's origin; the reply could not be read (RFC 9842)
+    ),
+    DROP,
+)
 
-_REQUEST_PREFIXES: Final = ("access-control-request-",)
-_REPLY_PREFIXES: Final = ("access-control-", "x-cors-redirect-")
+_REQUEST_PREFIXES: Final = (
+    *("access-control-request-", "proxy-", "sec-fetch-", "service-worker", "x-forwarded-"),
+)
+
+# What a browser would apply to the proxy's own origin, and so to all targets and to whatever else
+# has its host name; and what a front server would take for an order.
+_NOT_THE_TARGETS: Final = dict.fromkeys(
+    (
+        *("clear-site-data", "set-cookie", "set-cookie2", "set-login", "activate-storage-access"),
+        *("expect-ct", "public-key-pins", "public-key-pins-report-only"),
+        *("strict-transport-security", "alt-svc", "origin-agent-cluster", "service-worker-allowed"),
+        *("nel", "report-to", "reporting-endpoints", "observe-browsing-topics"),
+        *("accept-ch", "critical-ch", "origin-trial", "refresh", "speculation-rules"),
+        "use-as-dictionary",
+        *("surrogate-control", "x-sendfile", "x-sendfile2"),
+        *("cross-origin-resource-policy", "timing-allow-origin"),  # ours take their place
+        "proxy-status",  # a page is to trust the one that it sees
+        *("x-cors-location", "x-final-url", "x-request-url"),  # nobody forges what we report
+    ),
+    DROP,
+)
+
+_REPLY: Final = (
+    dict.fromkeys(HOP_BY_HOP, DROP)
+    | _NOT_THE_TARGETS
+    | {
+        "connection": GATHER,
+        "content-length": RESTATE,
+        "content-location": NOTE,
+        "location": NOTE,
+        "transfer-encoding": GATHER,
+        "www-authenticate": NOTE,
+    }
+)
+
+_REPLY_PREFIXES: Final = (
+    *("access-control-", "attribution-reporting-", "x-cors-redirect-"),
+    *("x-accel-", "x-lighttpd-", "x-reproxy-"),
+)
+_REPLY_SUFFIXES: Final = ("cdn-cache-control", "-session-challenge", "-session-registration")
 
 # What nearly every client sends: nothing is looked for in these names.
 _USUAL: Final = (
     *("accept", "accept-encoding", "accept-language", "authorization", "cache-control"),
     *("content-type", "if-modified-since", "if-none-match", "origin", "pragma", "priority"),
     *("range", "referer", "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"),
-    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "user-agent", "x-requested-with"),
+    *("upgrade-insecure-requests", "user-agent", "x-requested-with"),
     *("date", "etag", "last-modified", "server", "vary", "content-encoding", "accept-ranges"),
+    *("age", "content-disposition", "content-security-policy", "expires", "link", "x-powered-by"),
+    *("x-content-type-options", "x-frame-options"),
 )
 
 # What nearly every peer sends, none of which names a field that would otherwise pass.
@@ -89,13 +124,19 @@ class FieldTable:
     """What becomes of each field of a head, compiled.
 
     `rules` are by lower-case name; all other fields pass, but for those that begin with one of
-    `prefixes` and those whose name some server would read as one of `rules`.
+    `prefixes` or end with one of `suffixes`, and those that some server would read as such a name.
     """
 
-    def __init__(self, rules: Mapping[str, int], prefixes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, int],
+        prefixes: tuple[str, ...] = (),
+        suffixes: tuple[str, ...] = (),
+    ) -> None:
         self._rules = dict.fromkeys(_USUAL, PASS) | dict(rules)
         self._ruled = frozenset(name for name, rule in rules.items() if rule != PASS)
         self._prefixes = prefixes
+        self._suffixes = suffixes
 
     def sort(self, head: Fields) -> Sorted:
         """Applies the table, and what the head itself says in `Connection`."""
@@ -123,13 +164,14 @@ class FieldTable:
         return Sorted(fields, names, gathered)
 
     def _unlisted(self, name: str) -> int:
-        if name.startswith(self._prefixes):
-            return DROP
         # CGI and WSGI know `Content_Length` and `Content-Length` by one name, and some servers fold
         # whatever is no letter: whoever sends the one must not be taken to have sent the other.
-        if name.replace("-", "").isalnum() or name.translate(_AS_HYPHENS) not in self._ruled:
-            return PASS
-        return DROP
+        if not name.replace("-", "").isalnum():
+            name = name.translate(_AS_HYPHENS)
+            if name in self._ruled:
+                return DROP
+        listed = name.startswith(self._prefixes) or name.endswith(self._suffixes)
+        return DROP if listed else PASS
 
     def _named(self, values: Sequence[str]) -> set[str]:
         """The fields that `Connection` makes hop-by-hop, but for those that a rule disposes of.
@@ -142,26 +184,20 @@ class FieldTable:
         return {item.lower() for item in list_items(values)} - self._ruled
 
 
-def request_table(
-    *, remove: Iterable[str] = (), replace: Iterable[str] = (), forwarded: bool = False
-) -> FieldTable:
+def request_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) -> FieldTable:
     """The table of requests to targets.
 
     `remove` adds names to the default removals; fields named in `replace` give way to the proxy's
-    own; `forwarded` says that `X-Forwarded-*` are continued.
+    own.
     """
     removed = [*DEFAULT_REMOVALS, *remove, *replace]
-    rules = {
-        **dict.fromkeys(FORWARDED if forwarded else (), RESTATE),
-        **{name.lower(): DROP for name in removed},
-        **_REQUEST,  # last: no option may undo these
-    }
+    rules = {**{name.lower(): DROP for name in removed}, **_NOT_THE_CLIENTS, **_OURS}
     return FieldTable(rules, _REQUEST_PREFIXES)
 
 
 def reply_table() -> FieldTable:
     """The table of targets' replies."""
-    return FieldTable(_REPLY, _REPLY_PREFIXES)
+    return FieldTable(_REPLY, _REPLY_PREFIXES, _REPLY_SUFFIXES)
 
 
 # --- what the operator may set -------------------------------------------------------------------
@@ -171,7 +207,7 @@ def check_name(name: str) -> str:
     """A name whose fields the operator may remove. Raises ValueError with the fix."""
     if not is_token(name):
         raise ValueError(f'"{name}" is no header name: letters, digits and hyphens only')
-    if name.lower() in _REQUEST:
+    if name.lower() in _OURS:
         raise ValueError(f'"{name}" is a header that the proxy itself answers for: leave it out')
     return name
 

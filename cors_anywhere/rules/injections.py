@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cors_anywhere.messages import Fields, Plan, RequestHead
-from cors_anywhere.rules.headers import FORWARDED, check_settable
+from cors_anywhere.rules.headers import check_settable
 from cors_anywhere.tokens import is_token
 
 HANDSHAKE: Final = (("connection", "Upgrade"), ("upgrade", "websocket"))  # RFC 6455 section 4
 
 _CDN_LOOP: Final = "cdn-loop"
+_FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto")
 
 
 class Injections:
@@ -42,11 +43,8 @@ class Injections:
         self._lists_us = re.compile(rf"(?:\A|,)[ \t]*{token}[ \t]*(?:[;,]|\Z)", re.I).search
         self._set = tuple(by_name.values())
         self._simple = (("CDN-Loop", loop_token), *self._set)
-        self._forwarded = {
-            name: spelling for name, spelling in FORWARDED.items() if name not in by_name
-        }
-        if not forwarded:
-            self._forwarded = {}
+        told = _FORWARDED if forwarded else ()
+        self._forwarded = tuple(name for name in told if name.lower() not in by_name)
 
     @property
     def names(self) -> Sequence[str]:
@@ -72,30 +70,21 @@ class Injections:
         return fields
 
     def _continued(self, head: RequestHead, received: Fields) -> Fields:
-        known: dict[str, list[str]] = {}
-        for name, value in received:
-            known.setdefault(name, []).append(value)
-        own = {
-            "x-forwarded-for": head.front or head.peer,
-            "x-forwarded-port": str(head.secure_port),
-            "x-forwarded-proto": head.scheme,
+        known = [value for name, value in received if name == _CDN_LOOP]
+        loop = ("CDN-Loop", ", ".join([*filter(None, known), self._token]))
+        return (*self._told_of(head), loop, *self._set)
+
+    def _told_of(self, head: RequestHead) -> Fields:
+        """Who asks, and where: nothing of what the client itself says of it, and of what front
+        servers say only what is believed."""
+        known = {
+            "X-Forwarded-For": ",".join(dict.fromkeys(filter(None, (head.peer, head.front)))),
+            "X-Forwarded-Port": str(head.secure_port),
+            "X-Forwarded-Proto": head.scheme,
         }
-        forwarded = [
-            (spelling, _joined(known.get(name, ()), ",", own[name]))
-            for name, spelling in self._forwarded.items()
-        ]
-        loop = ("CDN-Loop", _joined(known.get(_CDN_LOOP, ()), ", ", self._token))
-        return (*forwarded, loop, *self._set)
+        return [(name, known[name]) for name in self._forwarded]
 
 
 def to_continue(gathered: Mapping[str, Sequence[str]]) -> Fields:
     """The client's fields, by lower-case name, whose values `add` continues."""
-    if _CDN_LOOP not in gathered and FORWARDED.keys().isdisjoint(gathered):
-        return ()
-    names = (*FORWARDED, _CDN_LOOP)
-    return tuple((name, value) for name in names for value in gathered.get(name, ()))
-
-
-def _joined(known: Sequence[str], separator: str, own: str) -> str:
-    """A list field continued by our own element; repeated fields become one."""
-    return separator.join([*filter(None, known), own]) if known else own
+    return [(_CDN_LOOP, value) for value in gathered.get(_CDN_LOOP, ())]

@@ -93,7 +93,6 @@ class Policy:
         self._request_table = headers.request_table(
             remove=choices.remove_headers,
             replace=self._injections.names,
-            forwarded=choices.forwarded_headers,
         )
         self._reply_table = headers.reply_table()
         self._replies = replies.Replies(

@@ -39,7 +39,7 @@ def test_the_client_is_the_rightmost_hop_that_is_not_trusted(
     values: list[str], client: str
 ) -> None:
     fields = [("X-Forwarded-For", value) for value in values]
-    believed = TRUSTED.believe(NEAR, "http", fields)
+    believed = TRUSTED.believe(NEAR, "http", 8080, fields)
     assert (believed.address, believed.scheme) == (client, "http")
 
 
@@ -54,19 +54,19 @@ PROTOS = {
 
 @pytest.mark.parametrize(("value", "scheme"), PROTOS.values(), ids=PROTOS)
 def test_the_scheme_is_that_of_the_nearest_hop(value: str, scheme: str) -> None:
-    believed = TRUSTED.believe(NEAR, "http", [("x-forwarded-proto", value)])
-    assert believed == (NEAR, scheme, NEAR)
+    believed = TRUSTED.believe(NEAR, "http", 8080, [("x-forwarded-proto", value)])
+    assert believed == (NEAR, scheme, NEAR, 443 if scheme == "https" else 80)
 
 
 @pytest.mark.parametrize("peer", ["9.255.255.255", "11.0.0.0", "fc00::1", "", "not-an-address"])
 def test_nobody_else_is_believed(peer: str) -> None:
     fields = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https")]
-    assert TRUSTED.believe(peer, "http", fields) == (peer, "http", "")
+    assert TRUSTED.believe(peer, "http", 8080, fields) == (peer, "http", "", 8080)
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.0", "10.255.255.255", "fd00::", "fdff::1"])
 def test_the_whole_network_is_trusted(peer: str) -> None:
-    assert TRUSTED.believe(peer, "http", [("X-Forwarded-For", "192.0.2.1")])[0] == "192.0.2.1"
+    assert TRUSTED.believe(peer, "http", 8080, [("X-Forwarded-For", "192.0.2.1")])[0] == "192.0.2.1"
 
 
 def test_without_networks_nobody_is_trusted() -> None:
@@ -76,22 +76,46 @@ def test_without_networks_nobody_is_trusted() -> None:
 
 @pytest.mark.parametrize("peer", ["10.0.0.1", "::ffff:10.0.0.1"])
 def test_the_trusted_server_that_connected_is_named_beside_the_client(peer: str) -> None:
-    believed = TRUSTED.believe(peer, "http", [("X-Forwarded-For", "192.0.2.1")])
+    believed = TRUSTED.believe(peer, "http", 8080, [("X-Forwarded-For", "192.0.2.1")])
     assert (believed.address, believed.front) == ("192.0.2.1", "10.0.0.1")
 
 
 @pytest.mark.parametrize("trusted", [TRUSTED, TrustedProxies()])
 def test_a_mapped_peer_is_its_ipv4_address(trusted: TrustedProxies) -> None:
-    assert trusted.believe("::ffff:192.0.2.9", "http", []) == ("192.0.2.9", "http", "")
+    assert trusted.believe("::ffff:192.0.2.9", "http", 8080, []) == ("192.0.2.9", "http", "", 8080)
 
 
 def test_a_chain_of_trusted_servers_without_end_is_not_followed_for_ever() -> None:
     chain = ", ".join(["192.0.2.1", *["10.0.0.3"] * 65])
-    assert TRUSTED.believe(NEAR, "http", [("X-Forwarded-For", chain)]).address == "10.0.0.3"
+    assert TRUSTED.believe(NEAR, "http", 8080, [("X-Forwarded-For", chain)]).address == "10.0.0.3"
 
 
 @pytest.mark.parametrize("fields", [[], [("x-forwarded-for", "junk")]], ids=["none", "junk"])
 def test_whom_a_front_server_does_not_name_counts_as_that_server(
     fields: list[tuple[str, str]],
 ) -> None:
-    assert TRUSTED.believe(NEAR, "http", fields) == (NEAR, "http", NEAR)
+    assert TRUSTED.believe(NEAR, "http", 8080, fields) == (NEAR, "http", NEAR, 80)
+
+
+PORTS = {
+    "told": ([("X-Forwarded-Port", "8443"), ("Host", "proxy.test:9000")], 8443),
+    "told-by-the-nearest-hop": ([("x-forwarded-port", "1, 8443")], 8443),
+    "of-the-host": ([("Host", "proxy.test:9000")], 9000),
+    "of-an-ipv6-host": ([("Host", "[::1]:9000")], 9000),
+    "of-the-scheme": ([("Host", "proxy.test"), ("X-Forwarded-Proto", "https")], 443),
+    "no-number": ([("X-Forwarded-Port", "https")], 80),
+    "no-port": ([("X-Forwarded-Port", "65536"), ("Host", "[::1")], 80),
+    "zero": ([("X-Forwarded-Port", "0")], 80),
+    "endless": ([("X-Forwarded-Port", "1" * 9000)], 80),
+}
+
+
+@pytest.mark.parametrize(("fields", "port"), PORTS.values(), ids=PORTS)
+def test_the_port_is_the_one_that_the_client_reached(
+    fields: list[tuple[str, str]], port: int
+) -> None:
+    assert TRUSTED.believe(NEAR, "http", 8080, fields).port == port
+
+
+def test_the_word_of_a_client_on_the_port_is_not_believed() -> None:
+    assert TRUSTED.believe("192.0.2.9", "http", 8080, [("X-Forwarded-Port", "1")]).port == 8080

@@ -205,9 +205,15 @@ READERS: dict[str, Callable[[str], object]] = {
     "connection-of-a-target": lambda value: reply_table().sort([("Connection", value)]),
     "name": lambda value: request_table().sort([(value, "")]),
     "x-forwarded-for": lambda value: TRUSTED.believe(
-        "10.0.0.1", "http", [("X-Forwarded-For", value), ("X-Forwarded-Proto", value)]
+        "10.0.0.1",
+        "http",
+        80,
+        [
+            (name, value)
+            for name in ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "Host")
+        ],
     ),
-    "peer": lambda value: TRUSTED.believe(value, "http", []),
+    "peer": lambda value: TRUSTED.believe(value, "http", 80, []),
     "upgrade": lambda value: asks_for_websocket(
         "GET", False, {"upgrade": "websocket", "connection": value}
     ),

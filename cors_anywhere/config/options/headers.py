@@ -25,7 +25,7 @@ OPTIONS: Final = (
     Option(
         "forwarded-headers",
         "forwarded_headers",
-        "Tell targets X-Forwarded-For, -Port and -Proto.",
+        "Tell targets X-Forwarded-For, -Port and -Proto: who asked, and where.",
         read=switch,
         kind="flag",
     ),
