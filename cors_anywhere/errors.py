@@ -64,6 +64,19 @@ class InvalidHost(TargetError):
     status, reason = 404, "Invalid host"
 
 
+class NotMounted(TargetError):
+    """A URL was asked for, and the proxy serves its mounts alone."""
+
+    status, reason = 404, "Not Found"
+    sentence = "This proxy fetches no URL that a path names: it serves the operator's mounts only."
+
+    def __init__(self) -> None:
+        super().__init__(
+            hint="The operator of this proxy can allow it beside the mounts with --open-proxy.",
+            rule="open-proxy",
+        )
+
+
 class InvalidPort(TargetError):
     reason = "Invalid port"
 

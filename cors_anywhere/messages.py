@@ -71,6 +71,15 @@ def _origin_of(scheme: str, authority: str, port: int) -> str:
     return f"{scheme}://{host}{suffix}"
 
 
+class Mount(NamedTuple):
+    """Paths of the proxy that are one target's, as the operator chose."""
+
+    prefix: str  # "/api"; "" where every path is the target's
+    target: Target  # its path is the one under which the mount's lie
+    base: str  # that path without a slash at its end: "" for all of the target
+    private: bool  # written as an address or localhost: whatever its address is, it may be
+
+
 class RequestHead(NamedTuple):
     """What a client asked."""
 
@@ -123,6 +132,7 @@ class Plan(NamedTuple):
     upgrade: bool = False  # the request asks for a WebSocket
     private: bool = False  # named by the operator: whatever its name and address are, it may be
     continued: Fields = ()  # the client's of which the proxy sends a continuation: CDN-Loop
+    mount: Mount | None = None  # what it was asked for by; None for the open proxy
 
 
 class Answer(NamedTuple):

@@ -134,6 +134,8 @@ def choices(settings: Settings) -> Choices:
     return Choices(
         base_path=settings.base_path,
         default_scheme=settings.default_scheme,
+        mounts=compiled.mounts,
+        open_proxy=settings.open_proxy or not compiled.mounts,
         allow_origins=compiled.allow_origins,
         deny_origins=compiled.deny_origins,
         require_headers=settings.require_headers,

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cors_anywhere.config import dev
+from cors_anywhere.config.mounting import mounts_of
 from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.messages import Mount
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
@@ -23,6 +25,7 @@ class Compiled(NamedTuple):
 
     allow_origins: tuple[OriginPattern, ...]
     deny_origins: tuple[OriginPattern, ...]
+    mounts: tuple[Mount, ...]  # that of `target` among them
     allow_targets: tuple[TargetPattern, ...]
     deny_targets: tuple[TargetPattern, ...]
     allow_private: tuple[TargetPattern, ...]
@@ -39,6 +42,7 @@ def compile_settings(read: Mapping[str, Any]) -> Compiled:
         read["http_proxy"], read["https_proxy"], read.get("all_proxy"), read["no_proxy"]
     )
     named = {name: read[name] for name in Compiled._fields if name in read}
+    named["mounts"] = tuple(mounts_of(read))
     if read["dev"]:
         named["allow_origins"] = named["allow_origins"] or dev.ORIGINS
         named["allow_private"] += dev.TARGETS

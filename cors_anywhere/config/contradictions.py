@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from cors_anywhere.config import dev
+from cors_anywhere.config import dev, mounting
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.rules.addresses import Network
@@ -42,6 +42,7 @@ def nothing_works(read: Read) -> Iterator[Problem]:
         allowed, denied = read[allow], read[deny]
         if text and allowed and all(covers(denied, item) for item in allowed):
             yield Problem(deny, f"{text}: take one from either list")
+    yield from mounting.mistaken(read)
 
 
 def idle_words(read: Read) -> Iterator[Problem]:
@@ -55,6 +56,7 @@ def idle_words(read: Read) -> Iterator[Problem]:
         if name.lower() in removed:
             yield Problem("remove_headers", f"{name} is set too, and is sent as it is set")
     yield from _whole_worlds(read)
+    yield from mounting.idle(read)
     rate: RateLimit | None = read["rate_limit"]
     for entry in rate.never_exempt if rate else ():
         yield Problem(

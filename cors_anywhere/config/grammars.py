@@ -13,7 +13,9 @@ from ipaddress import ip_network
 from cors_anywhere.config.checks import Check, string
 from cors_anywhere.config.suffixes import is_public_suffix
 from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.messages import Mount
 from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.mounts import parse_mount, parse_target
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxy, parse_proxy
 from cors_anywhere.rules.targets import TargetPattern
@@ -59,6 +61,18 @@ def private_target(text: str) -> TargetPattern:
     if pattern.wildcard and is_public_suffix(pattern.host):
         raise ValueError(_anybodys(text, pattern.host))
     return pattern
+
+
+def target(value: object) -> Mount:
+    """The one target that has every path."""
+    return parse_target(string(value))
+
+
+def mount(value: object) -> Mount:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError("a mount is a pair of a prefix and a URL")
+    prefix, url = value
+    return parse_mount(string(prefix), string(url))
 
 
 def _anybodys(text: str, suffix: str) -> str:

@@ -43,6 +43,13 @@ def header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def mount(text: str) -> tuple[str, str]:
+    prefix, equals, url = text.partition("=")
+    if not equals:
+        raise ValueError(f'"{text}" names no URL: write one like /api=https://api.example.com')
+    return prefix.strip(), url.strip()
+
+
 def switch(text: str) -> bool:
     if text.lower() not in SWITCH:
         raise ValueError(f'"{text}" is neither yes nor no: write one of {", ".join(SWITCH)}')

@@ -69,6 +69,8 @@ class Settings(Fields):
         return settings
 
     def __post_init__(self) -> None:
+        if isinstance(self.mounts, Mapping):
+            object.__setattr__(self, "mounts", tuple(self.mounts.items()))
         problems: list[Problem] = []
         read = self._read(problems)
         problems += [*incomplete(read), *nothing_works(read)]

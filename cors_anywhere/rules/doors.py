@@ -1,7 +1,7 @@
 """The request target: which door a request came to.
 
 Owns: every form in which a URL may be asked for, what is asked of the proxy itself, and the path
-under which the proxy is hosted. (Authorities are judged in authority.py.)
+under which the proxy is hosted. (authority.py judges authorities, mounts.py finds mounts.)
 Must not know: who asks, which targets are allowed, or what address a name has.
 
 Text is ISO-8859-1: one character per octet received. A host is re-read as UTF-8 before it is
@@ -15,11 +15,13 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
 from string import hexdigits
+from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
-from cors_anywhere.errors import InvalidHost, MissingSlash, NoTarget, ProxyError
-from cors_anywhere.messages import Target
+from cors_anywhere.errors import InvalidHost, MissingSlash, NoTarget, NotMounted, ProxyError
+from cors_anywhere.messages import Mount, Target
 from cors_anywhere.rules.authority import Site, invalid, is_address, read_authority, site_of
+from cors_anywhere.rules.mounts import Mounts
 
 _CACHED_SITES = 1024
 
@@ -54,18 +56,34 @@ class Door(Enum):
     PREFLIGHT = "whether a page may ask"
 
 
+class Asked(NamedTuple):
+    """A URL that is asked for, and by which mount; None for the open proxy."""
+
+    target: Target
+    mount: Mount | None = None
+
+
 class Doors:
     """The request targets of one proxy.
 
     `base_path` is where it is hosted, unless a request says otherwise. `is_known` tells whether a
     name stands under a known public suffix: without a scheme, "favicon.ico" is no host.
-    `default_scheme` is meant where none is written, but for the other one's port.
+    `default_scheme` is meant where none is written, but for the other one's port. A path of one of
+    the `mounts` means nothing else; `open_proxy` says whether other paths may name URLs.
     """
 
     def __init__(
-        self, is_known: Callable[[str], bool], *, base_path: str = "", default_scheme: str = "http"
+        self,
+        is_known: Callable[[str], bool],
+        *,
+        base_path: str = "",
+        default_scheme: str = "http",
+        mounts: Mounts | None = None,
+        open_proxy: bool = True,
     ) -> None:
         self._is_known = is_known
+        self._mounts = mounts or None
+        self._open = open_proxy
         self._base_path = base_path
         by_port = {"http": (443, "https"), "https": (80, "http")}
         self._default_scheme = default_scheme
@@ -74,31 +92,59 @@ class Doors:
 
     def find(
         self, path: str, method: str, index: Mapping[str, str], *, upgrade: bool = False
-    ) -> Door | Target:
+    ) -> Door | Asked:
         """Which door a path, without the base path, leads to.
 
         `index` has the request's fields; `upgrade` says that it asks for a WebSocket, so that ws:
-        and wss: URLs are meant. Raises InvalidHost, InvalidPort, MissingSlash or InvalidTarget.
+        and wss: URLs are meant. Raises InvalidHost, InvalidPort, MissingSlash, InvalidTarget or
+        NotMounted.
         """
         if method == "OPTIONS":
             return self._find_by_options(path, index)
+        if self._mounts is not None and (mounted := self._find_mounted(path)) is not None:
+            return mounted
         if path.startswith("/iscorsneeded") and path[13:14] in ("", "/", "?"):
             return Door.NOT_NEEDED
         if upgrade and (match := _WEBSOCKET.match(path)):
             path = f"{match[1]}http{match[2]}{path[match.end() :]}"
         try:
-            return self.parse(path)
+            return self._find_written(path)
         except NoTarget:
             return Door.HELP
 
-    def _find_by_options(self, path: str, index: Mapping[str, str]) -> Door | Target:
+    def asked(self, path: str) -> Asked:
+        """What a path asks for, without the base path. Raises ProxyError where that is no URL."""
+        mounted = None if self._mounts is None else self._find_mounted(path)
+        return self._find_written(path) if mounted is None else mounted
+
+    def _find_by_options(self, path: str, index: Mapping[str, str]) -> Door | Asked:
         """An OPTIONS that is no preflight is for the target (WebDAV, CalDAV)."""
         if "origin" not in index or "access-control-request-method" in index:
             return Door.PREFLIGHT
         try:
-            return self.parse(path)
+            return self.asked(path)
         except ProxyError:
             return Door.PREFLIGHT
+
+    def _find_mounted(self, path: str) -> Asked | None:
+        assert self._mounts is not None
+        found = self._mounts.find(path)
+        if found is None:
+            return None
+        _check_sendable(path)
+        return Asked(*found)
+
+    def _find_written(self, path: str) -> Asked:
+        """The URL that is written in the path."""
+        if self._open:
+            return Asked(self.parse(path))
+        try:
+            self.parse(path)
+        except NoTarget:
+            raise
+        except ProxyError as error:
+            raise NotMounted from error
+        raise NotMounted
 
     def under_base(self, path: str, mounted_at: str = "") -> str:
         """The path without the one under which the proxy is hosted."""
@@ -124,8 +170,7 @@ class Doors:
 
         Raises NoTarget (the help page), InvalidHost, InvalidPort, MissingSlash or InvalidTarget.
         """
-        if not (path.isascii() and path.isprintable()) or " " in path:
-            _refuse_unsendable(path)
+        _check_sendable(path)
         match = _ABSOLUTE.match(path)
         if match is None:
             return self._parse_unusual(path)
@@ -195,7 +240,9 @@ def asks_for_websocket(method: str, has_body: bool, index: Mapping[str, str]) ->
     return "upgrade" in index.get("connection", "").lower().replace(" ", "").split(",")
 
 
-def _refuse_unsendable(path: str) -> None:
+def _check_sendable(path: str) -> None:
+    if path.isascii() and path.isprintable() and " " not in path:
+        return
     if _UNSENDABLE.search(path):
         raise invalid("it holds a space or control character; percent-encode it")
 

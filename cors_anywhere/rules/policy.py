@@ -26,6 +26,7 @@ from cors_anywhere.messages import (
     Follow,
     Length,
     Metered,
+    Mount,
     Plan,
     ReplyHead,
     RequestHead,
@@ -33,8 +34,9 @@ from cors_anywhere.messages import (
 )
 from cors_anywhere.rules import headers, redirects, replies
 from cors_anywhere.rules.asker import Askers, own_origin
-from cors_anywhere.rules.doors import Door, Doors, asks_for_websocket
+from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
+from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.targets import TargetPattern, Targets, refused_as_itself
 
@@ -44,6 +46,8 @@ class Choices(NamedTuple):
 
     base_path: str
     default_scheme: str
+    mounts: tuple[Mount, ...]
+    open_proxy: bool  # whether a path may name any URL
     allow_origins: tuple[OriginPattern, ...]
     deny_origins: tuple[OriginPattern, ...]
     require_headers: tuple[str, ...]
@@ -77,8 +81,13 @@ class Policy:
     ) -> None:
         self._choices = choices
         self._metered = metered
+        self._mounts = Mounts(choices.mounts)
         self._doors = Doors(
-            is_known_name, base_path=choices.base_path, default_scheme=choices.default_scheme
+            is_known_name,
+            base_path=choices.base_path,
+            default_scheme=choices.default_scheme,
+            mounts=self._mounts,
+            open_proxy=choices.open_proxy,
         )
         self._askers = Askers(choices.allow_origins, choices.deny_origins, choices.require_headers)
         self._targets = Targets(
@@ -133,17 +142,18 @@ class Policy:
             return Metered(origin, error)
 
     def _plan(
-        self, head: RequestHead, target: Target, origin: str | None, own: str | None, upgrade: bool
+        self, head: RequestHead, asked: Asked, origin: str | None, own: str | None, upgrade: bool
     ) -> Plan | Answer:
+        target, mount = asked
         there = target.origin
-        if there == origin and self._choices.redirect_same_origin:
+        if there == origin and self._choices.redirect_same_origin and mount is None:
             return replies.go_there(target)
         limit = self._choices.max_body_bytes
         if limit is not None and _exceeds(head.length, limit):
             raise BodyTooLarge(rule="body-size")
         if there == own and self._doors.leads_here(target.path, head.base):
             raise refused_as_itself(target)
-        exception_only, private = self._targets.judge(target)
+        exception_only, private = self._targets.judge(target, mount)
         fields, _, gathered = self._request_table.sort(head.fields)
         continued = to_continue(gathered) if gathered else ()
         return Plan(
@@ -157,6 +167,7 @@ class Policy:
             upgrade,
             private,
             continued,
+            mount,
         )
 
     def outbound(self, head: RequestHead, plan: Plan) -> Fields:
@@ -178,14 +189,29 @@ class Policy:
         if reply.status in redirects.REDIRECTS:
             new = redirects.destination(plan, reply)
             most = self._choices.max_redirects
-            if new and redirects.may_follow(plan, reply, most=most, replayable=replayable):
+            if (
+                new
+                and redirects.may_follow(plan, reply, most=most, replayable=replayable)
+                and (plan.mount is None or self._follows_from(plan.mount, head, plan, new))
+            ):
                 return Follow(self._judged(redirects.next_plan(plan, reply, new)))
         return self._deliver(head, plan, reply)
+
+    def _follows_from(self, mount: Mount, head: RequestHead, plan: Plan, new: Target) -> bool:
+        """Whether a redirect of a mount is followed here.
+
+        Within the mount it is the browser's to follow: what it shows has the right base URL then,
+        and it keeps the cookies of every step. It follows none in a handshake. Elsewhere only the
+        open proxy may lead, and never a document, which would then be one of our origin.
+        """
+        if covers(mount, new):
+            return plan.upgrade
+        return self._choices.open_proxy and head.get("sec-fetch-mode") != "navigate"
 
     def _judged(self, plan: Plan) -> Plan:
         """The plan of a redirect, through the same rules as the first."""
         try:
-            exception_only, private = self._targets.judge(plan.target)
+            exception_only, private = self._targets.judge(plan.target, plan.mount)
         except ProxyError as error:
             error.redirected_to = plan.target.url
             raise
@@ -196,7 +222,9 @@ class Policy:
         places: dict[str, str | None] = {}
         if "location" in received.gathered or "content-location" in received.gathered:
             own_url = self._doors.own_url(head.scheme, head.get("host"), head.base)
-            places = redirects.relocated(plan, reply, received.gathered, own_url)
+            places = redirects.relocated(
+                plan, reply, received.gathered, lambda place: self._lead_to(place, plan, own_url)
+            )
         fields = self._replies.varying(
             replies.proxied_fields(
                 received,
@@ -210,12 +238,21 @@ class Policy:
             fields = [*fields, *HANDSHAKE]
         return Deliver(reply.status, replies.clean_reason(reply.reason), fields)
 
+    def _lead_to(self, place: Target, plan: Plan, own_url: str) -> str:
+        """The URL by which the client gets at what a target names: through the proxy if possible.
+        Only mounts lead into mounts."""
+        path = self._mounts.path_to(place) if plan.mount is not None else None
+        if path is not None:
+            return own_url + path
+        through = self._choices.open_proxy
+        return f"{own_url}/{place.url}" if through else place.url
+
     # --- the proxy's own replies --------------------------------------------------------------
 
     def target_of(self, head: RequestHead) -> Target | None:
         """What the path names, whoever asks: for the log."""
         try:
-            return self._doors.parse(self._doors.under_base(head.path, head.base))
+            return self._doors.asked(self._doors.under_base(head.path, head.base)).target
         except ProxyError:
             return None
 

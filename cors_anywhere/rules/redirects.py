@@ -8,7 +8,7 @@ Must not know: which targets are allowed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import ada_url
@@ -17,6 +17,7 @@ from cors_anywhere.errors import ProxyError
 from cors_anywhere.messages import Hop, Plan, ReplyHead, Target
 from cors_anywhere.rules.authority import Site, site_of
 from cors_anywhere.rules.doors import escape
+from cors_anywhere.rules.mounts import covers
 
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _KEEPS_METHOD: Final = frozenset((307, 308))
@@ -80,6 +81,7 @@ def next_plan(plan: Plan, reply: ReplyHead, new: Target) -> Plan:
         hops=(*plan.hops, Hop(reply.status, new.url)),
         exception_only=None,
         private=False,
+        mount=plan.mount if plan.mount is not None and covers(plan.mount, new) else None,
     )
 
 
@@ -93,10 +95,14 @@ def _keeps_credentials(old: Target, new: Target) -> bool:
 
 
 def relocated(
-    plan: Plan, reply: ReplyHead, gathered: Mapping[str, Sequence[str]], own_url: str
+    plan: Plan,
+    reply: ReplyHead,
+    gathered: Mapping[str, Sequence[str]],
+    lead_to: Callable[[Target], str],
 ) -> dict[str, str | None]:
     """The `Location` and `Content-Location` that lead through the proxy, by name; None for a
-    redirect that leads to nothing that can be fetched, and is not passed on.
+    redirect that leads to nothing that can be fetched, and is not passed on. `lead_to` has the URL
+    by which a client gets at a target.
 
     A `Location` counts in redirects and in 201 (RFC 9110 section 10.2.2); elsewhere it means
     nothing and stays as it is. So does a name that is no http(s) URL where no browser follows it.
@@ -105,13 +111,13 @@ def relocated(
     if "location" in gathered and (reply.status in REDIRECTS or reply.status == 201):
         place = resolve_location(plan.target, gathered["location"][0])
         if place is not None:
-            places["location"] = f"{own_url}/{place.url}"
+            places["location"] = lead_to(place)
         elif reply.status in REDIRECTS:
             places["location"] = None
     if "content-location" in gathered:
         place = resolve_location(plan.target, gathered["content-location"][0])
         if place is not None:
-            places["content-location"] = f"{own_url}/{place.url}"
+            places["content-location"] = lead_to(place)
     return places
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 from cors_anywhere.errors import ProhibitedTarget, ProxyError, Refused
-from cors_anywhere.messages import Target
+from cors_anywhere.messages import Mount, Target
 from cors_anywhere.rules.authority import is_address, read_authority, site_of
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
@@ -85,12 +85,19 @@ class Targets:
         self._private = TargetSet(private)
         self._some_network = some_network
 
-    def judge(self, target: Target) -> Conditions:
-        """Whether the target may be asked for. Raises Refused.
+    def judge(self, target: Target, mount: Mount | None = None) -> Conditions:
+        """Whether the target may be asked for, by a mount or else by whoever names it. Raises
+        Refused.
+
+        A mount is the operator's own word: no list of targets, and no rule of names and ports,
+        holds against it.
 
         A denied one may not; where some are allowed, no other may. A pattern of either sort that
         allows a host lifts the rule of names for it, and the rule of ports when it names the port.
         """
+        if mount is not None:
+            named = mount.private or self._private.has(target)
+            return _PRIVATE if named else _PUBLIC
         if self._deny and self._deny.has(target):
             raise Refused(
                 "The operator of this proxy does not allow this target.", rule="denied-target"

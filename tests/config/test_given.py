@@ -31,8 +31,8 @@ def test_every_option_has_its_variable(option: Any) -> None:
 @pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
 def test_what_may_be_repeated_takes_commas_in_its_variable(option: Any) -> None:
     variable = "CORSANYWHERE_" + option.name.upper().replace("-", "_")
-    given = environment(**{variable: " a:1 , b:2,,"})
-    assert given.values == {option.field: (option.read("a:1"), option.read("b:2"))}
+    given = environment(**{variable: " a:1=x , b:2=y,,"})
+    assert given.values == {option.field: (option.read("a:1=x"), option.read("b:2=y"))}
 
 
 NAMES = [option for option in OPTIONS if option.kind == "many" and not option.holds_commas]
@@ -40,7 +40,7 @@ NAMES = [option for option in OPTIONS if option.kind == "many" and not option.ho
 
 @pytest.mark.parametrize("option", NAMES, ids=lambda option: option.name)
 def test_a_comma_on_the_command_line_separates_nothing_and_is_a_mistake(option: Any) -> None:
-    given = gather({option.name: ("a,b", "c")}, {})
+    given = gather({option.name: ("a,b", "c=d")}, {})
     (mistake,) = given.mistakes
     assert mistake.setting == option.flag
     assert f"repeat the option, as in {option.flag} a {option.flag} b " in mistake.text

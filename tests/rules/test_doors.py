@@ -13,10 +13,12 @@ from cors_anywhere.errors import (
     InvalidTarget,
     MissingSlash,
     NoTarget,
+    NotMounted,
     ProxyError,
 )
 from cors_anywhere.messages import Target
-from cors_anywhere.rules.doors import Door, Doors
+from cors_anywhere.rules.doors import Asked, Door, Doors
+from cors_anywhere.rules.mounts import Mounts, parse_mount, parse_target
 from tests.support.urls import HOSTILE, assert_well_formed, parse_path, raw
 
 # --- URL forms --------------------------------------------------------------------------------
@@ -338,10 +340,10 @@ DOORS = Doors(has_public_suffix)
         ("/iscorsneeded", Door.NOT_NEEDED),
         ("/iscorsneeded/x", Door.NOT_NEEDED),
         ("/iscorsneeded?x", Door.NOT_NEEDED),
-        ("/iscorsneeded.com", parse_path("/iscorsneeded.com")),
+        ("/iscorsneeded.com", Asked(parse_path("/iscorsneeded.com"))),
     ],
 )
-def test_what_is_asked_of_the_proxy_itself(path: str, door: Door | Target) -> None:
+def test_what_is_asked_of_the_proxy_itself(path: str, door: Door | Asked) -> None:
     assert DOORS.find(path, "GET", {}) == door
 
 
@@ -363,8 +365,8 @@ def test_what_is_asked_of_the_proxy_itself(path: str, door: Door | Target) -> No
 )
 def test_a_websocket_may_be_asked_for_by_its_own_scheme(path: str, url: str) -> None:
     found = DOORS.find(path, "GET", {}, upgrade=True)
-    assert isinstance(found, Target)
-    assert found.url == url
+    assert isinstance(found, Asked)
+    assert found.target.url == url
 
 
 def test_without_a_handshake_that_scheme_is_none_of_ours() -> None:
@@ -395,3 +397,88 @@ def test_the_proxys_own_url_is_a_path_where_its_host_is_not_known(
     host: str | None, url: str
 ) -> None:
     assert Doors(has_public_suffix, base_path="/cors").own_url("https", host) == url
+
+
+# --- mounts -----------------------------------------------------------------------------------
+
+API = Mounts([parse_mount("/api", "https://api.example.com/base")])
+ALONE = Doors(has_public_suffix, mounts=API, open_proxy=False)
+BESIDE = Doors(has_public_suffix, mounts=API, open_proxy=True)
+ONE = Doors(has_public_suffix, mounts=Mounts([parse_target("https://a.example")]), open_proxy=False)
+
+
+@pytest.mark.parametrize("doors", [ALONE, BESIDE])
+def test_a_path_of_a_mount_means_nothing_else(doors: Doors) -> None:
+    found = doors.find("/api/https://example.com/", "GET", {}, upgrade=True)
+    assert isinstance(found, Asked)
+    assert found.target.url == "https://api.example.com/base/https://example.com/"
+    assert found.mount is not None
+    assert found.mount.prefix == "/api"
+
+
+def test_the_open_proxy_beside_mounts_is_asked_as_ever() -> None:
+    assert BESIDE.find("/https://example.com/", "GET", {}) == Asked(
+        parse_path("/https://example.com")
+    )
+    assert BESIDE.find("/", "GET", {}) is Door.HELP
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/https://example.com/",
+        "/example.com",
+        "/?url=https://example.com",
+        "/https%3A%2F%2Fexample.com",
+        "/favicon.ico",
+        "/apix",
+        "/http://[",
+        "/http://example.com:65536",
+        "/api .example.com",
+    ],
+)
+def test_without_the_open_proxy_a_url_is_not_found(path: str) -> None:
+    with pytest.raises(NotMounted, match="serves the operator's mounts only") as caught:
+        ALONE.find(path, "GET", {})
+    assert (caught.value.status, "--open-proxy" in caught.value.hint) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "door"),
+    [("/", Door.HELP), ("/?x", Door.HELP), ("/iscorsneeded", Door.NOT_NEEDED)],
+)
+def test_other_paths_stay_the_proxys(path: str, door: Door) -> None:
+    assert ALONE.find(path, "GET", {}) is door
+
+
+@pytest.mark.parametrize("path", ["/", "/iscorsneeded", "/https://example.com/", "/get?url=x"])
+def test_where_there_is_one_target_no_path_is_the_proxys(path: str) -> None:
+    found = ONE.find(path, "GET", {})
+    assert isinstance(found, Asked)
+    assert found.target.url == "https://a.example" + path
+
+
+PREFLIGHT = {"origin": "https://page.test", "access-control-request-method": "PUT"}
+
+
+@pytest.mark.parametrize(
+    ("path", "index", "forwarded"),
+    [
+        ("/api/x", {"origin": "https://page.test"}, True),
+        ("/api/x", PREFLIGHT, False),
+        ("/api/x", {}, False),
+        ("/api/../x", {"origin": "https://page.test"}, False),
+        ("/https://example.com/", {"origin": "https://page.test"}, False),
+    ],
+)
+def test_an_options_of_a_mount_is_its_targets_unless_it_is_a_preflight(
+    path: str, index: dict[str, str], *, forwarded: bool
+) -> None:
+    found = ALONE.find(path, "OPTIONS", index)
+    assert isinstance(found, Asked) if forwarded else found is Door.PREFLIGHT
+
+
+@pytest.mark.parametrize("path", ["/api/x y", "/api/x\x7f", "/api\x00"])
+def test_a_mounts_path_is_fit_for_a_wire(path: str) -> None:
+    with pytest.raises(InvalidTarget if path != "/api\x00" else NotMounted):
+        ALONE.find(path, "GET", {})

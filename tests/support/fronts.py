@@ -220,8 +220,9 @@ def options(settings: Mapping[str, Any]) -> list[str]:
             args.append(option.flag if value else option.declaration.partition("/")[2])
         else:
             values = value if option.kind == "many" else (value,)
-            for one in values:
-                args += [option.flag, ": ".join(one) if isinstance(one, tuple) else str(one)]
+            between = "=" if option.field == "mounts" else ": "
+            for one in values.items() if isinstance(values, dict) else values:
+                args += [option.flag, between.join(one) if isinstance(one, tuple) else str(one)]
     return args
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cors_anywhere.config.checks import Check, flag, scheme
-from cors_anywhere.config.grammars import network, private_target, quoting
+from cors_anywhere.config.checks import Check, flag, optional, scheme
+from cors_anywhere.config.grammars import mount, network, private_target, quoting, target
 from cors_anywhere.rules.targets import TargetPattern
 
 
@@ -16,6 +17,9 @@ class Targets:
 
     __slots__ = ()
 
+    target: str | None = None  # a URL: every path is this target's
+    mounts: Mapping[str, str] | tuple[tuple[str, str], ...] = ()  # URLs by their prefixes
+    open_proxy: bool = False  # beside mounts; without any it always is
     default_scheme: str = "http"  # of a URL without one: http or https
     allow_targets: tuple[str, ...] = ()  # none: all
     deny_targets: tuple[str, ...] = ()
@@ -26,11 +30,14 @@ class Targets:
 
 
 CHECKS: Final[dict[str, Check]] = {
+    "target": optional(target),
+    "open_proxy": flag,
     "default_scheme": scheme,
     "nat64": flag,
 }
 
 LIST_CHECKS: Final[dict[str, Check]] = {
+    "mounts": mount,
     "allow_targets": quoting(TargetPattern.parse),
     "deny_targets": quoting(TargetPattern.parse),
     "allow_private": quoting(private_target),

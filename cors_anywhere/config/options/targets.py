@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from typing import Final
 
-from cors_anywhere.config.option import Option, switch
+from cors_anywhere.config.option import Option, mount, switch
 
 OPTIONS: Final = (
+    Option(
+        "target",
+        "target",
+        "The one target: /x means URL/x, and every path is its own.",
+        "URL",
+    ),
+    Option(
+        "mount",
+        "mounts",
+        "Target that has the paths under a prefix: /api/x means URL/x. Other paths fetch nothing.",
+        "/PREFIX=URL",
+        mount,
+        "many",
+    ),
+    Option(
+        "open-proxy",
+        "open_proxy",
+        "Beside mounts, fetch any URL that a path names; without mounts it is so anyway.",
+        read=switch,
+        kind="flag",
+    ),
     Option(
         "default-scheme",
         "default_scheme",
