@@ -248,12 +248,12 @@ Kept = Callable[[str], str]
 @pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
 @pytest.mark.parametrize("by", ["option", "variable"])
 def test_what_may_be_repeated_is_read_from_a_file(option: Any, by: str, kept: Kept) -> None:
-    named = kept("# said\na:1\n\nb:2\n")
+    named = kept("# said\na:1=x\n\nb:2=y\n")
     if by == "option":
         given = gather({option.name: (named,)}, {})
     else:
         given = environment(**{option.variable: named})
-    assert given.values == {option.field: (option.read("a:1"), option.read("b:2"))}
+    assert given.values == {option.field: (option.read("a:1=x"), option.read("b:2=y"))}
     assert given.places == {option.field: (f"{named}:2", f"{named}:4")}
     assert (given.mistakes, given.files) == ([], [named[1:]])
 
