@@ -92,7 +92,7 @@ class RequestHead(NamedTuple):
     secure_port: int  # the port the client reached, for X-Forwarded-Port
     base: str = ""  # the path under which a Tornado application mounts the proxy: "/proxy"
     mounted: bool = False  # whether an application mounts it: which hosts it has is its affair
-    front: str = ""  # the address of a trusted front server that connected for the client
+    front: str | None = None  # the address of a trusted front server that connected for the client
 
     def get(self, name: str) -> str | None:
         """The first value of a field, by its lower-case name."""

@@ -31,7 +31,7 @@ class SharedRelay:
 
     async def serve(self, client: Client) -> None:
         """Answers one request, with 503 if it is beyond its client's share."""
-        if not client.head.front:
+        if client.head.front is None:
             await self._relay.serve(client)
             return
         name = client_of(client.head.peer)

@@ -13,7 +13,7 @@ from cors_anywhere.sharing import SharedRelay
 class Asking:
     """A client with a request."""
 
-    def __init__(self, peer: str, front: str = "10.0.0.1") -> None:
+    def __init__(self, peer: str, front: str | None = "10.0.0.1") -> None:
         self.head = RequestHead("GET", "/", (), 0, peer, "http", 80, front=front)
 
 
@@ -54,7 +54,7 @@ def test_what_is_beyond_a_named_clients_share_is_refused() -> None:
 
 def test_who_came_without_a_front_server_is_not_counted() -> None:
     async def share() -> None:
-        slow, _, _ = await ask(*[Asking("192.0.2.1", front="")] * 3)
+        slow, _, _ = await ask(*[Asking("192.0.2.1", front=None)] * 3)
         assert (len(slow.served), slow.refused) == (3, [])
 
     asyncio.run(share())

@@ -29,7 +29,7 @@ class Believed(NamedTuple):
 
     address: str
     scheme: str
-    front: str  # the address of the trusted front server that connected; "" for none
+    front: str | None  # the address of the trusted front server that connected
     port: int  # the one that the client reached
 
 
@@ -66,7 +66,7 @@ class TrustedProxies:
         if ":" in peer:
             peer = _plain(peer)
         if not self._any or not self._is_trusted(peer):
-            return Believed(peer, scheme, "", port)
+            return Believed(peer, scheme, None, port)
         hops: list[str] = []
         outer: int | None = None
         host = ""

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cors_anywhere.messages import Fields, Plan, RequestHead
-from cors_anywhere.rules.headers import check_settable
 from cors_anywhere.tokens import is_token
 
 HANDSHAKE: Final = (("connection", "Upgrade"), ("upgrade", "websocket"))  # RFC 6455 section 4
@@ -25,9 +24,9 @@ _FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto")
 class Injections:
     """The proxy's part of every request to a target, compiled once.
 
-    Of two fields in `set_fields` with one name the last wins. `forwarded` adds `X-Forwarded-For`,
-    `-Port` and `-Proto`. `loop_token` is this instance's name in `CDN-Loop`. Raises ValueError for
-    a field that cannot be set: malformed, or one that the proxy itself must write.
+    `set_fields` may be set (headers.check_settable); of two with one name the last wins.
+    `forwarded` adds `X-Forwarded-For`, `-Port` and `-Proto`. `loop_token` is this instance's name
+    in `CDN-Loop`. Raises ValueError for one that is no token.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class Injections:
     ) -> None:
         if not is_token(loop_token):  # a pseudonym, RFC 8586 section 2
             raise ValueError(f"{loop_token!r} cannot be a CDN-Loop token")
-        by_name = {name.lower(): check_settable(name, value) for name, value in set_fields}
+        by_name = {name.lower(): (name, value) for name, value in set_fields}
         self._token = loop_token
         # Quoted strings are not honoured: in `x; a="` the open quote would swallow the token that
         # was appended after it, and the loop would go unseen.

@@ -61,7 +61,7 @@ def test_the_scheme_is_that_of_the_nearest_hop(value: str, scheme: str) -> None:
 @pytest.mark.parametrize("peer", ["9.255.255.255", "11.0.0.0", "fc00::1", "", "not-an-address"])
 def test_nobody_else_is_believed(peer: str) -> None:
     fields = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https")]
-    assert TRUSTED.believe(peer, "http", 8080, fields) == (peer, "http", "", 8080)
+    assert TRUSTED.believe(peer, "http", 8080, fields) == (peer, "http", None, 8080)
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.0", "10.255.255.255", "fd00::", "fdff::1"])
@@ -82,7 +82,12 @@ def test_the_trusted_server_that_connected_is_named_beside_the_client(peer: str)
 
 @pytest.mark.parametrize("trusted", [TRUSTED, TrustedProxies()])
 def test_a_mapped_peer_is_its_ipv4_address(trusted: TrustedProxies) -> None:
-    assert trusted.believe("::ffff:192.0.2.9", "http", 8080, []) == ("192.0.2.9", "http", "", 8080)
+    assert trusted.believe("::ffff:192.0.2.9", "http", 8080, []) == (
+        "192.0.2.9",
+        "http",
+        None,
+        8080,
+    )
 
 
 def test_a_chain_of_trusted_servers_without_end_is_not_followed_for_ever() -> None:

@@ -12,7 +12,7 @@ from tests.support.urls import parse_path
 TOKEN = "Token-1"
 
 
-def request(*fields: tuple[str, str], front: str = "") -> RequestHead:
+def request(*fields: tuple[str, str], front: str | None = None) -> RequestHead:
     return RequestHead(
         "GET", "/https://api.example/x", fields, 0, "192.0.2.7", "http", 8080, front=front
     )
@@ -26,7 +26,7 @@ def sent(
     *fields: tuple[str, str],
     by: Injections | None = None,
     forwarded: bool = False,
-    front: str = "",
+    front: str | None = None,
     upgrade: bool = False,
     url: str = "https://api.example/x",
 ) -> list[tuple[str, str]]:
@@ -72,12 +72,6 @@ def test_a_set_field_wins_over_the_removals() -> None:
 
 def test_of_two_set_fields_of_one_name_the_last_wins() -> None:
     assert values(sent(by=injections(set_fields=[("X-A", "1"), ("x-a", "2")])), "x-a") == ["2"]
-
-
-@pytest.mark.parametrize(("name", "value"), [("", "v"), ("X-A", "a\nb"), ("Host", "other.example")])
-def test_a_field_that_would_break_the_message_cannot_be_set(name: str, value: str) -> None:
-    with pytest.raises(ValueError, match=r"header|control"):
-        injections(set_fields=[(name, value)])
 
 
 def test_a_handshake_is_asked_for_where_the_client_did() -> None:
@@ -144,7 +138,7 @@ def test_what_we_send_is_recognised_when_it_comes_back() -> None:
 # --- X-Forwarded-* ---
 
 
-def forwarded(*fields: tuple[str, str], front: str = "") -> dict[str, list[str]]:
+def forwarded(*fields: tuple[str, str], front: str | None = None) -> dict[str, list[str]]:
     head = sent(*fields, forwarded=True, front=front)
     return {name: values(head, f"x-forwarded-{name}") for name in ("for", "port", "proto")}
 
