@@ -15,6 +15,7 @@ from tornado.testing import bind_unused_port
 from cors_anywhere import CorsProxy, Settings
 from cors_anywhere.http1.output import reset_socket
 from tests.support import PATIENCE
+from tests.support.clock import quiet
 from tests.support.fronts import OPEN, ORIGIN, Front, only, tornado_front
 from tests.support.loopback import Peer, connected, in_loop
 from tests.support.site import Site, Wire, reply
@@ -118,7 +119,7 @@ async def upload_until_nobody_reads(peer: Peer, url: str) -> None:
     left = 0
     while left < MIB:  # in a transport that keeps it to itself for longer than others need
         peer.writer.write(bytes(MIB))
-        await asyncio.sleep(0.05)
+        await quiet()
         left = peer.writer.transport.get_write_buffer_size()
 
 

@@ -172,10 +172,6 @@ async def ended(proxy: Command) -> int:
     return await asyncio.to_thread(proxy.process.wait, PATIENCE)
 
 
-LONGER_THAN_GRACE = 0.7
-"""Seconds. An idle connection has half a second for a request that crosses the end."""
-
-
 class Talk(NamedTuple):
     """A client, the proxy and the target in the middle of an exchange."""
 
@@ -197,6 +193,15 @@ def talk(
                     return await ended(proxy)
 
     return asyncio.run(play())
+
+
+async def stop_for_long(proxy: Command) -> None:
+    """Sends a signal; returns when an idle connection is no longer waited for."""
+    async with client(proxy) as idle:
+        await idle.ask("")
+        await idle.reply()
+        await stop(proxy)
+        assert await idle.closed() == "fin"
 
 
 async def under_way(talk: Talk, method: str = "GET", body: bytes = b"") -> None:
@@ -290,8 +295,7 @@ def test_a_head_that_is_half_here_may_be_completed() -> None:
         head = f"GET /{talk.server.url} HTTP/1.1\r\nHost: proxy.test\r\n\r\n".encode()
         talk.client.writer.write(head[:20])
         await taken(talk.client.writer)
-        await stop(talk.proxy)
-        await asyncio.sleep(LONGER_THAN_GRACE)
+        await stop_for_long(talk.proxy)
         talk.client.writer.write(head[20:])
         assert (await talk.client.reply()).body == b"hello"
 
@@ -305,8 +309,7 @@ def test_an_upload_may_be_completed() -> None:
         await talk.client.ask(talk.server.url, "POST", fields=fields)
         talk.client.writer.write(b"abc")
         assert await until(lambda: len(talk.server.requests) > known)
-        await stop(talk.proxy)
-        await asyncio.sleep(LONGER_THAN_GRACE)
+        await stop_for_long(talk.proxy)
         talk.client.writer.write(b"def")
         assert (await talk.client.reply()).body == b"hello"
         assert talk.server.digests == [sha256(b"abcdef").hexdigest()]

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
 from cors_anywhere.fronts.wire import WireClient
 from cors_anywhere.http1.client import TargetConnection
 from cors_anywhere.http1.server import ServerConnection
+from tests.support.clock import quiet
 from tests.support.target import Do, Pour, Script, Target, target
 from tests.support.wire import Client, Proxy, client, proxied, until
 
@@ -54,7 +55,7 @@ async def leaves_reading(connection: Client, server: Target, _: Proxy) -> None:
     transport = connection.writer.transport
     assert isinstance(transport, asyncio.Transport)
     transport.pause_reading()
-    await asyncio.sleep(0.1)
+    await quiet()
 
 
 async def leaves_sending(connection: Client, server: Target, _: Proxy) -> None:
@@ -91,6 +92,15 @@ CASES: dict[str, tuple[Script, Conversation]] = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _collector() -> Iterator[None]:
+    """Looks at nothing that was there before, which is much in a run of all tests."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 async def left_behind(script: Script, conversation: Conversation) -> Counter[str]:
     """What the garbage collector finds of ours after the conversation."""
     async with proxied() as proxy, target(script) as server:
@@ -100,7 +110,7 @@ async def left_behind(script: Script, conversation: Conversation) -> Counter[str
             async with client(proxy) as connection:
                 await conversation(connection, server, proxy)
             assert await until(lambda: not proxy.server.connections)
-            await asyncio.sleep(0.05)  # for what ends at the loop's next turns
+            await quiet()
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
             return Counter(type(found).__name__ for found in gc.garbage if isinstance(found, OURS))

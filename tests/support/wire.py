@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +19,9 @@ from cors_anywhere import serve
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.serving import ProxyServer
 from tests.support import PATIENCE
+
+ANSWERS = 10
+"""Turns, at the least, of the loop of a proxy in another process."""
 
 
 class Seen(NamedTuple):
@@ -49,21 +52,6 @@ class Proxy(NamedTuple):
     port: int
     server: ProxyServer
     cors: whole.Proxy
-
-
-class LeapingLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock can leap, so that a deadline may be long and is not waited for."""
-
-    def __init__(self) -> None:
-        self._leapt = 0.0
-        super().__init__()
-
-    def time(self) -> float:
-        return super().time() + self._leapt
-
-    def leap(self, seconds: float) -> None:
-        """What is due within that time is due now."""
-        self._leapt += seconds
 
 
 @asynccontextmanager
@@ -214,6 +202,19 @@ async def taken(writer: asyncio.StreamWriter) -> None:
         return found is not None and int(found[1], 16) > 0
 
     assert await until(lambda: not waiting())
+
+
+async def stands_still(proxy: Listening, figure: Callable[[], int]) -> int:
+    """A figure once it no longer changes while the proxy, which may be in another process, answers
+    others: a proxy that still had something to do would have done it in between."""
+    known = None
+    async with client(proxy) as other:
+        while known != (now := figure()):
+            known = now
+            for _ in range(ANSWERS):
+                await other.ask("")
+                await other.reply()
+    return now
 
 
 async def until(condition: Any, *, within: float = PATIENCE) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from cors_anywhere.egress.resolver import CachingResolver
 from cors_anywhere.errors import DnsError
 from tests.support import PATIENCE
+from tests.support.clock import quiet
 from tests.support.dns import SILENT, StubDns
 from tests.support.target import Do, Endless, Script, Target, full_backlog, target
 from tests.support.wire import Client, Held, Proxy, client, fetch, proxied, until
@@ -100,7 +101,7 @@ def test_the_target_is_left_too_and_nothing_remains(name: str, leave: str) -> No
             async with client(proxy, limit=4096) as connection:
                 await arrive(phase, proxy, server, connection)
                 assert Held.by(proxy) != before
-                await asyncio.sleep(0.05)  # let what is under way come to a stand
+                await quiet()
                 LEAVINGS[leave](connection)
                 assert await until(server.ended.is_set)
             assert await until(lambda: Held.by(proxy) == before), (before, Held.by(proxy))

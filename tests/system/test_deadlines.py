@@ -15,6 +15,7 @@ import pytest
 
 from cors_anywhere.egress.resolver import CachingResolver
 from tests.support import PATIENCE
+from tests.support.clock import hasty
 from tests.support.dns import SILENT, StubDns
 from tests.support.pipe import HandSetLoop, Sandbox
 from tests.support.target import Do, Drip, Endless, Pause, Script, Until, full_backlog, target
@@ -33,7 +34,7 @@ def timed(conversation: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
         begun = asyncio.get_running_loop().time()
         return await conversation(), asyncio.get_running_loop().time() - begun
 
-    return asyncio.run(run())
+    return hasty(run())
 
 
 def check(seen: Seen, seconds: float, status: int, error: str) -> None:
@@ -193,7 +194,7 @@ def test_a_connection_that_is_idle_after_a_reply_is_closed_without_an_octet() ->
             begun = asyncio.get_running_loop().time()
             return await connection.closed(), asyncio.get_running_loop().time() - begun
 
-    end, seconds = asyncio.run(conversation())
+    end, seconds = hasty(conversation())
     assert end == "fin"
     assert seconds >= SHORT
 

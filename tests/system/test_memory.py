@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.process import MIB, Command, command
 from tests.support.target import Do, Pour, Script, Take, target
-from tests.support.wire import Client, client
+from tests.support.wire import Client, client, stands_still
 
 BLOCK = Random(1).randbytes(65536)
 BIG = (1024 * MIB,) if os.environ.get("CORSANYWHERE_TEST_BIG") else ()
@@ -177,22 +177,13 @@ def test_two_hundred_readers_that_stall_cost_little() -> None:
                 assert isinstance(transport, asyncio.Transport)
                 transport.pause_reading()
                 if number == 0:  # whatever is loaded once is loaded now
-                    before = await settled(proxy)
-            return await settled(proxy) - before
+                    before = await stands_still(proxy, proxy.resident)
+            return await stands_still(proxy, proxy.resident) - before
 
     with command() as proxy:
         grown = asyncio.run(stalled(proxy))
     print(f"{READERS} stalled readers of 1 GiB: {grown / MIB:.1f} MiB")
     assert grown <= 64 * MIB
-
-
-async def settled(proxy: Command) -> int:
-    """The proxy's memory once it has stood still for half a second."""
-    known, since = 0, 0
-    while since < 5:
-        await asyncio.sleep(0.1)
-        known, since = (proxy.resident(), 0 if proxy.resident() != known else since + 1)
-    return known
 
 
 def test_a_pipeline_that_is_never_read_costs_little_and_ends() -> None:

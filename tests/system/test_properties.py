@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from tests.support.wire import Client, Held, LeapingLoop, Proxy, Seen, client, proxied, until
+from tests.support.clock import LeapingLoop
+from tests.support.wire import Client, Held, Proxy, Seen, client, proxied, until
 
 DEADLINE = 4.0
 """Of the proxy, for a target's head and for silence in its body, in seconds. A target that falls

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from cors_anywhere.http1.output import reset_socket
 from tests.support import PATIENCE
+from tests.support.clock import LeapingLoop, quiet
 from tests.support.fronts import Front
 from tests.support.process import command
 from tests.support.target import Do, target
@@ -30,7 +30,7 @@ from tests.support.websocket import (
     peer,
     with_little_room,
 )
-from tests.support.wire import Held, LeapingLoop, proxied, until
+from tests.support.wire import Held, proxied, stands_still, until
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_page_that_goes_away_takes_a_target_that_does_not_read_with_it(proxy: 
             reader, writer = await hand(proxy.at, server.url, *HANDSHAKE)
             await reader.readuntil(b"\r\n\r\n")
             writer.write(MESSAGE * 32)
-            await stands_still(lambda: 32 * MIB - writer.transport.get_write_buffer_size())
+            await stands_still(proxy, writer.transport.get_write_buffer_size)
             reset_socket(writer.get_extra_info("socket"))  # no FIN gets past what nobody takes
             writer.transport.abort()
             assert await until(server.ended.is_set)
@@ -193,23 +193,14 @@ def test_a_side_that_does_not_read_stops_the_other(proxy: Front, reader: str) ->
             settings["ping_interval"] = None
             async with dial(proxy.at, f"ws://{host}/", **settings) as socket:
                 mine = asyncio.ensure_future((drink if reader == "page" else pour)(socket))
-                await stands_still(lambda: sent)
-                stopped_at = sent
+                assert await until(lambda: sent > 0)
+                stopped_at = await stands_still(proxy, lambda: sent)
                 read.set()
                 await asyncio.wait_for(mine, 6 * PATIENCE)
                 assert await until(lambda: got == [MIB] * MANY, within=6 * PATIENCE)
         assert stopped_at < MANY
 
     asyncio.run(talk())
-
-
-async def stands_still(count: Callable[[], int]) -> None:
-    """Returns when a count that has begun to rise has not risen for a while."""
-    assert await until(lambda: count() > 0)
-    known = -1
-    while known != count():
-        known = count()
-        await asyncio.sleep(0.3)
 
 
 # --- shutdown ---------------------------------------------------------------------------------
@@ -244,16 +235,23 @@ def test_a_shutdown_tells_both_sides_that_the_proxy_goes_away(scheme: str, tls: 
 
 def test_a_tunnel_whose_sides_ignore_the_close_ends_long_before_the_drain_timeout() -> None:
     async def talk() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LeapingLoop)
         switch = SWITCH + f"Upgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}\r\n\r\n".encode()
-        async with target((Do.REQUEST, switch, Do.WAIT)) as server:
-            with command("--drain-timeout", "600") as running:
-                at = f"127.0.0.1:{running.port}"
-                reader, writer = await hand(at, server.url, *HANDSHAKE)
-                await reader.readuntil(b"\r\n\r\n")
-                running.process.send_signal(signal.SIGTERM)
-                assert await reader.read() == b"\x88\x02\x03\xe9"
-                status = await asyncio.to_thread(running.process.wait, 60)
-                writer.close()
-                return status
+        async with target((Do.REQUEST, switch, Do.WAIT)) as server, proxied() as proxy:
+            reader, writer = await hand(f"127.0.0.1:{proxy.port}", server.url, *HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            draining = asyncio.ensure_future(proxy.server.drain(IDLE))
+            assert await reader.readexactly(4) == b"\x88\x02\x03\xe9"
+            seconds = 0
+            while not draining.done():
+                loop.leap(1)
+                seconds += 1
+                await quiet()
+            assert await reader.read() == b""
+            assert server.ended.is_set()
+            writer.close()
+            return seconds
 
-    assert asyncio.run(talk()) == 0
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(talk()) <= 10  # for the Close frame, then for the connection's rest
