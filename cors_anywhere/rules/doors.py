@@ -149,8 +149,9 @@ class Doors:
     def under_base(self, path: str, mounted_at: str = "") -> str:
         """The path without the one under which the proxy is hosted."""
         base = mounted_at or self._base_path
-        if base and path.startswith(base) and path[len(base) : len(base) + 1] in ("", "/"):
-            return path[len(base) :] or "/"
+        if base and path.startswith(base) and path[len(base) : len(base) + 1] in ("", "/", "?"):
+            rest = path[len(base) :]
+            return rest if rest[:1] == "/" else "/" + rest
         return path
 
     def own_url(self, scheme: str, host: str | None, mounted_at: str = "") -> str:

@@ -206,7 +206,7 @@ class Policy:
         """
         if covers(mount, new):
             return plan.upgrade
-        return self._choices.open_proxy and head.get("sec-fetch-mode") != "navigate"
+        return self._choices.open_proxy and not _shows_a_document(head)
 
     def _judged(self, plan: Plan) -> Plan:
         """The plan of a redirect, through the same rules as the first."""
@@ -221,9 +221,8 @@ class Policy:
         received = self._reply_table.sort(reply.fields)
         places: dict[str, str | None] = {}
         if "location" in received.gathered or "content-location" in received.gathered:
-            own_url = self._doors.own_url(head.scheme, head.get("host"), head.base)
             places = redirects.relocated(
-                plan, reply, received.gathered, lambda place: self._lead_to(place, plan, own_url)
+                plan, reply, received.gathered, lambda place: self._lead_to(place, head, plan)
             )
         fields = self._replies.varying(
             replies.proxied_fields(
@@ -238,13 +237,16 @@ class Policy:
             fields = [*fields, *HANDSHAKE]
         return Deliver(reply.status, replies.clean_reason(reply.reason), fields)
 
-    def _lead_to(self, place: Target, plan: Plan, own_url: str) -> str:
+    def _lead_to(self, place: Target, head: RequestHead, plan: Plan) -> str:
         """The URL by which the client gets at what a target names: through the proxy if possible.
         Only mounts lead into mounts."""
-        path = self._mounts.path_to(place) if plan.mount is not None else None
+        own_url = self._doors.own_url(head.scheme, head.get("host"), head.base)
+        if plan.mount is None:
+            return f"{own_url}/{place.url}"
+        path = self._mounts.path_to(place)
         if path is not None:
             return own_url + path
-        through = self._choices.open_proxy
+        through = self._choices.open_proxy and not _shows_a_document(head)
         return f"{own_url}/{place.url}" if through else place.url
 
     # --- the proxy's own replies --------------------------------------------------------------
@@ -263,6 +265,10 @@ class Policy:
 
 def _exceeds(length: Length, limit: int) -> bool:
     return isinstance(length, int) and length > limit
+
+
+def _shows_a_document(head: RequestHead) -> bool:
+    return head.get("sec-fetch-mode") == "navigate"
 
 
 def _check_switch(reply: ReplyHead) -> None:

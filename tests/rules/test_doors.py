@@ -380,6 +380,7 @@ def test_without_a_handshake_that_scheme_is_none_of_ours() -> None:
         ("/cors", "", "/cors/x", "/x"),
         ("/cors", "", "/cors//https://a.test", "//https://a.test"),
         ("/cors", "", "/cors", "/"),
+        ("/cors", "", "/cors?x", "/?x"),
         ("/cors", "", "/corsx", "/corsx"),
         ("/cors", "/p", "/p/x", "/x"),
         ("", "", "/x", "/x"),

@@ -670,3 +670,140 @@ def test_every_refusal_names_its_rule(
     with pytest.raises(ProxyError) as failure:
         policy(**settings).admit(head)
     assert failure.value.rule == rule
+
+
+# --- mounts -----------------------------------------------------------------------------------
+
+MOUNTED: dict[str, Any] = {
+    "mounts": {
+        "/api": "https://api.example.com/base",
+        "/dev": "http://localhost:3000",
+        "/cdn": "https://cdn.example.com",
+    }
+}
+BESIDE = {**MOUNTED, "open_proxy": True}
+AWAY = "https://www.example.org/x"
+
+
+def test_the_plan_of_a_mount_carries_it() -> None:
+    plan = planned(policy(**MOUNTED), request("/api/x?y"))
+    assert plan.mount is not None
+    assert (plan.mount.prefix, plan.target.url) == ("/api", "https://api.example.com/base/x?y")
+    assert planned(policy(**BESIDE), request()).mount is None
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "private"),
+    [
+        ("/dev/x", {}, True),
+        ("/api/x", {}, False),
+        ("/api/x", {"allow_private": ("api.example.com",)}, True),
+        ("/api/x", {"open_proxy": True, "allow_targets": ("other.example.com",)}, False),
+    ],
+)
+def test_a_mount_is_allowed_and_an_address_in_it_whatever_its_network(
+    path: str, settings: dict[str, Any], *, private: bool
+) -> None:
+    plan = planned(policy(**{**MOUNTED, **settings}), request(path))
+    assert (plan.private, plan.exception_only) == (private, None)
+
+
+def test_a_mount_opens_its_target_to_no_other_path() -> None:
+    with pytest.raises(ProhibitedTarget, match="special-name"):
+        policy(**BESIDE).admit(request("/http://localhost:3000/x"))
+
+
+def test_the_page_of_a_mounts_target_is_not_sent_there_directly() -> None:
+    head = request("/api/x", origin="https://api.example.com")
+    assert planned(policy(**MOUNTED), head).target.url == "https://api.example.com/base/x"
+
+
+@pytest.mark.parametrize("allowed", [("self",), ("https://127.0.0.1",), ()])
+def test_a_page_of_our_own_origin_asks_a_mount_without_naming_itself(
+    allowed: tuple[str, ...],
+) -> None:
+    head = request("/dev/x", origin=None, Host="127.0.0.1", Sec_Fetch_Site="same-origin")
+    assert planned(policy(**MOUNTED, allow_origins=allowed), head).mount is not None
+
+
+def test_a_name_that_could_be_pointed_here_is_no_own_page_of_a_mount() -> None:
+    head = request("/dev/x", origin=None, Host="evil.test", Sec_Fetch_Site="same-origin")
+    with pytest.raises(Refused, match="not whitelisted"):
+        policy(**MOUNTED, allow_origins=("self",)).admit(head)
+
+
+def located(status: int, location: str) -> list[str]:
+    """The `Location` with which a mount's reply is delivered."""
+    deliver = delivered(policy(**MOUNTED), request("/api/x"), reply(status, location=location))
+    return values(deliver.fields, "location")
+
+
+@pytest.mark.parametrize("status", [201, 301, 302, 303, 307, 308])
+def test_a_redirect_within_a_mount_stays_within_it(status: int) -> None:
+    assert located(status, "/base/y?z") == ["https://proxy.test/api/y?z"]
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        ("y", "https://proxy.test/api/y"),
+        ("https://api.example.com/base", "https://proxy.test/api"),
+        ("//api.example.com/base/y", "https://proxy.test/api/y"),
+        ("https://cdn.example.com/y", "https://proxy.test/cdn/y"),
+        ("/y", "https://api.example.com/y"),
+        (AWAY, AWAY),
+        ("http://api.example.com/base/y", "http://api.example.com/base/y"),
+        ("/base/..%2fy", "https://api.example.com/base/..%2fy"),
+    ],
+)
+def test_a_mount_leads_into_mounts_and_else_straight_to_the_url(place: str, where: str) -> None:
+    assert located(302, place) == [where]
+    content = ReplyHead(200, "OK", (("Content-Location", place),), 0)
+    deliver = delivered(policy(**MOUNTED), request("/api/x"), content)
+    assert values(deliver.fields, "content-location") == [where]
+
+
+def test_what_a_mount_leads_to_lies_under_the_base_path() -> None:
+    deciding = policy(**MOUNTED, base_path="/cors")
+    deliver = delivered(deciding, request("/cors/api/x"), reply(302, location="y"))
+    assert values(deliver.fields, "location") == ["https://proxy.test/cors/api/y"]
+
+
+def test_the_open_proxy_beside_mounts_follows_what_leads_out_of_them() -> None:
+    deciding, head = policy(**BESIDE), request("/api/x")
+    plan = followed(deciding, head, planned(deciding, head), reply(302, location=AWAY))
+    assert (plan.mount, plan.target.url) == (None, AWAY)
+
+
+def test_what_leads_out_of_a_mount_passes_the_rules_of_any_target() -> None:
+    deciding, head = policy(**BESIDE), request("/dev/x")
+    away = reply(302, location="http://8.8.8.8:9000/")
+    plan = followed(deciding, head, planned(deciding, head), away)
+    assert not plan.private
+    with pytest.raises(ProhibitedTarget, match="special-name"):
+        followed(deciding, head, plan, reply(302, location="http://localhost:3000/"))
+
+
+def test_a_document_is_never_led_out_of_a_mount_by_the_proxy() -> None:
+    head = request("/api/x", Sec_Fetch_Mode="navigate")
+    deliver = delivered(policy(**BESIDE), head, reply(302, location=AWAY))
+    assert values(deliver.fields, "location") == [AWAY]
+
+
+def test_a_handshake_is_led_on_within_its_mount_because_no_browser_follows() -> None:
+    deciding, head = policy(**MOUNTED), request("/api/x", **WEBSOCKET)
+    plan = followed(deciding, head, planned(deciding, head), reply(302, location="y"))
+    assert (plan.target.url, plan.upgrade) == ("https://api.example.com/base/y", True)
+    assert plan.mount is not None
+
+
+def test_the_open_proxy_leads_into_no_mount() -> None:
+    place = "https://api.example.com/base/x"
+    deliver = delivered(policy(**BESIDE), request(), reply(201, location=place))
+    assert values(deliver.fields, "location") == [f"https://proxy.test/{place}"]
+
+
+def test_the_log_names_what_a_refused_mount_stands_for() -> None:
+    found = policy(**MOUNTED).target_of(request("/api/x", origin=None))
+    assert found is not None
+    assert found.url == "https://api.example.com/base/x"
