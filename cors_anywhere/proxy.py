@@ -31,6 +31,7 @@ from cors_anywhere.hooks import (
 from cors_anywhere.http1.client import TargetLimits
 from cors_anywhere.limits.meters import CountingMeter
 from cors_anywhere.observe.access import at_terminal
+from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.observe.failures import FailureLog
 from cors_anywhere.outcome import Outcome
 from cors_anywhere.relay import Relay
@@ -48,8 +49,9 @@ class Proxy:
 
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
     wait for their next request; `client_share` the requests at a time of a client that a trusted
-    proxy names, unless the settings say. Raises OSError for a CA file, and TypeError for a hook
-    that cannot be called.
+    proxy names, unless the settings say. `loop_token` and the budget of `lines` in the log are
+    common to proxies that are one to the outside. Raises OSError for a CA file, and TypeError for
+    a hook that cannot be called.
     """
 
     def __init__(
@@ -63,19 +65,23 @@ class Proxy:
         resolver: Resolver | None = None,
         max_idle: int = TOTAL,
         client_share: int | None = None,
+        loop_token: str | None = None,
+        lines: LineBudget | None = None,
     ) -> None:
         meter = _meter(settings, check_rate)
         self.settings = settings
         self.own = OwnAddresses()
         self.trusted = TrustedProxies(settings.compiled.trusted_proxies)
-        self.policy = _policy(settings, metered=meter is not None)
+        self.policy = _policy(settings, loop_token or _new_token(), metered=meter is not None)
         self.egress = _egress(settings, self.own, resolver, choose_proxy, max_idle)
         self.relay = Relay(
             self.policy,
             self.egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
-            on_failure=None if settings.dev else FailureLog(LOG),  # else each would be told twice
+            on_failure=None
+            if settings.dev
+            else FailureLog(LOG, lines),  # else each would be told twice
             on_outcome=_listener(settings, on_outcome),
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
@@ -92,11 +98,15 @@ class Proxy:
         await self.egress.close()
 
 
-def _policy(settings: Settings, *, metered: bool) -> Policy:
+def _new_token() -> str:
+    return f"cors-anywhere-{secrets.token_hex(8)}"
+
+
+def _policy(settings: Settings, loop_token: str, *, metered: bool) -> Policy:
     return Policy(
         choices(settings),
         help_page=_help_page(settings),
-        loop_token=f"cors-anywhere-{secrets.token_hex(8)}",
+        loop_token=loop_token,
         is_known_name=has_public_suffix,
         metered=metered,
     )

@@ -1,18 +1,15 @@
 """What the operator's log says of requests that failed.
 
-Owns: which failures are worth a line, what the line holds, and how many lines there may be. Must
-not know: how a request is served.
+Owns: which failures are worth a line, and what the line holds. Must not know: how a request is
+served, or how many lines there may be.
 """
 
 from __future__ import annotations
 
 import logging
-from time import monotonic
 
+from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.outcome import Outcome
-
-LINES_PER_SECOND = 5
-"""A flood of failures must not become a flood of log."""
 
 _PROHIBITED = "destination_ip_prohibited"
 
@@ -20,10 +17,9 @@ _PROHIBITED = "destination_ip_prohibited"
 class FailureLog:
     """Logs failures that the operator may want to act on, at most a few each second."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, budget: LineBudget | None = None) -> None:
         self._logger = logger
-        self._second = 0
-        self._lines = 0
+        self._budget = budget or LineBudget()
         self._omitted = 0
 
     def __call__(self, outcome: Outcome) -> None:
@@ -43,13 +39,12 @@ class FailureLog:
         )
 
     def _has_room(self) -> bool:
-        second = int(monotonic())
-        if second != self._second:
-            if self._omitted:
-                self._logger.info("%d more failures were not logged", self._omitted)
-            self._second, self._lines, self._omitted = second, 0, 0
-        self._lines += 1
-        return self._lines <= LINES_PER_SECOND
+        if not self._budget.take():
+            return False
+        if self._omitted:
+            self._logger.info("%d more failures were not logged", self._omitted)
+            self._omitted = 0
+        return True
 
 
 def _is_the_operators(outcome: Outcome) -> bool:

@@ -28,7 +28,8 @@ LOG = logging.getLogger("cors_anywhere")
 BACKLOG = 1024
 ACCEPTS_PER_TURN = 16
 """Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those
-that give way hold their descriptors to its end."""
+that give way hold their descriptors to its end. Of several workers none takes more than one: they
+share the socket, and whoever is first must not have all."""
 
 WAITING_ROOM = 8
 """Newcomers that wait inside for a place. The kernel's queue is no place to wait: whoever comes
@@ -52,6 +53,7 @@ class House(NamedTuple):
     turn_away: Callable[[ProxyError, str], Answer]
     """The reply to a peer that gets no place, whatever it asks; see Relay.turn_away."""
     tls: ssl.SSLContext | None
+    accepts_per_turn: int = ACCEPTS_PER_TURN
 
 
 class Newcomer(NamedTuple):
@@ -145,7 +147,7 @@ class Acceptor:
     # --- accepting --------------------------------------------------------------------------------
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(BACKLOG if self._closed else ACCEPTS_PER_TURN):
+        for _ in range(BACKLOG if self._closed else self._house.accepts_per_turn):
             try:
                 sock, peer = listening.accept()
             except (BlockingIOError, InterruptedError):

@@ -20,7 +20,7 @@ from cors_anywhere.fronts.wire import WireService
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
 from cors_anywhere.http1.life import ClientLimits
 from cors_anywhere.http1.server import Registry, ServerConnection
-from cors_anywhere.process.accepting import Acceptor, House
+from cors_anywhere.process.accepting import ACCEPTS_PER_TURN, Acceptor, House
 from cors_anywhere.process.descriptors import client_limit, connection_limit, idle_limit
 from cors_anywhere.process.shares import Shares
 from cors_anywhere.process.sockets import bind, server_tls
@@ -98,6 +98,7 @@ class ProxyServer:
             beyond_share(),
             proxy.relay.turn_away,
             server_tls(settings),
+            ACCEPTS_PER_TURN if settings.workers == 1 else 1,
         )
         self._acceptor = Acceptor(house, self.connections)
         self.urls: tuple[str, ...] = ()

@@ -8,7 +8,8 @@ import pytest
 
 from cors_anywhere.errors import BadRequest, DnsError, ProhibitedTarget, ProxyError
 from cors_anywhere.messages import RequestHead
-from cors_anywhere.observe.failures import LINES_PER_SECOND, FailureLog
+from cors_anywhere.observe.budget import LINES_PER_SECOND
+from cors_anywhere.observe.failures import FailureLog
 from cors_anywhere.outcome import Outcome, Record
 from tests.support.urls import parse_path
 

@@ -84,6 +84,7 @@ def test_every_option_is_understood() -> None:
     skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
     values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
+    values["--workers"] = "2"
     for option in OPTIONS:
         example = {"CIDR": "10.0.0.0/8", "PATTERN": "null", "NAME": "X-A"}.get(
             option.metavar, "2000"

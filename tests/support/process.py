@@ -37,10 +37,31 @@ class Command:
         """How many it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def workers(self) -> list[int]:
+        """The process ids of its children."""
+        pid = self.process.pid
+        return [int(child) for child in _words(f"/proc/{pid}/task/{pid}/children")]
+
     def cpu(self) -> float:
         """Seconds of processor time that it has used."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def sockets_of(pid: int) -> int:
+    """How many sockets a process has open; 0 for one that has gone."""
+    try:
+        files = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return 0
+    return sum(name.startswith("socket:") for name in files)
+
+
+def _words(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().split()
+    except OSError:
+        return []
 
 
 @contextmanager

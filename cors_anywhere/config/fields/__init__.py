@@ -20,6 +20,7 @@ from cors_anywhere.config.fields import (
     outbound,
     pages,
     redirects,
+    running,
     targets,
     tls,
 )
@@ -27,6 +28,7 @@ from cors_anywhere.config.fields import (
 
 @dataclass(frozen=True, kw_only=True)
 class Fields(
+    running.Running,
     outbound.Outbound,
     limits.Limits,
     deadlines.Deadlines,
@@ -54,6 +56,7 @@ CHECKS: Final[dict[str, Check]] = {
     **deadlines.CHECKS,
     **limits.CHECKS,
     **outbound.CHECKS,
+    **running.CHECKS,
 }
 
 LIST_CHECKS: Final[dict[str, Check]] = {

@@ -19,6 +19,7 @@ from cors_anywhere.config.options import (
     listening,
     pages,
     redirects,
+    running,
     targets,
     tls,
 )
@@ -33,6 +34,7 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "TLS": tls.OPTIONS,
     "Deadlines": deadlines.OPTIONS,
     "Limits": limits.OPTIONS,
+    "Processes": running.OPTIONS,
 }
 
 OPTIONS: Final = tuple(option for group in GROUPS.values() for option in group)

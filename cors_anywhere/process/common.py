@@ -1,0 +1,50 @@
+"""What all processes of one command have in common, and each one's part of what is limited.
+
+Owns: what is made once before the first worker, and how limits are shared out. Must not know: how
+a process serves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import NamedTuple
+
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.observe.budget import LineBudget
+from cors_anywhere.process.descriptors import LEAST_SHARE
+
+
+class Common(NamedTuple):
+    """Made before the first worker; every worker has the same."""
+
+    loop_token: str  # one for all: a request that comes back to another worker is a loop, too
+    lines: LineBudget
+
+
+def common() -> Common:
+    """What the processes of one command share."""
+    return Common(f"cors-anywhere-{secrets.token_hex(8)}", LineBudget(shared=True))
+
+
+def part_of(settings: Settings, number: int, workers: int) -> Settings:
+    """The settings of the worker with this number, counted from 0: its part of the caps.
+
+    A cap on all connections is met exactly. A client's share is rounded up, and not below 8 (or
+    what was chosen): its connections come to the workers by chance.
+    """
+    return replace(
+        settings,
+        max_connections=_part(settings.max_connections, number, workers),
+        max_connections_per_client=_share(settings.max_connections_per_client, workers),
+    )
+
+
+def _part(whole: int | None, number: int, workers: int) -> int | None:
+    if whole is None:
+        return None
+    return max(1, whole // workers + (number < whole % workers))
+
+
+def _share(whole: int | None, workers: int) -> int | None:
+    return None if whole is None else min(whole, max(LEAST_SHARE, -(-whole // workers)))
