@@ -29,7 +29,8 @@ def listening_urls(settings: Settings, sockets: Sequence[socket.socket]) -> list
 def listening_line(settings: Settings, urls: Sequence[str]) -> str:
     """The one line printed when the proxy listens: where, for whom, and what it refuses."""
     where = " and ".join(urls)
-    return f"Listening on {where} for {_admitted(settings)}; refused: {_refused(settings)}"
+    who = _admitted(settings) + _mounted(settings)
+    return f"Listening on {where} for {who}; refused: {_refused(settings)}"
 
 
 def proxy_lines(settings: Settings, source: Callable[[str], str]) -> Iterator[str]:
@@ -59,8 +60,16 @@ def _admitted(settings: Settings) -> str:
     return who
 
 
+def _mounted(settings: Settings) -> str:
+    mounts = settings.compiled.mounts
+    said = [f"{mount.prefix or 'every path'} is {mount.target.url}" for mount in mounts]
+    return f", where {_few(said)}" if said else ""
+
+
 def _refused(settings: Settings) -> str:
     refused = "targets that are not public"
+    if settings.compiled.mounts and not settings.open_proxy:
+        refused = f"every other URL, {refused}" if not settings.target else refused
     allowed = (*settings.allow_private, *settings.allow_networks)
     if settings.dev:
         allowed = ("this machine", *allowed)
@@ -91,6 +100,12 @@ def warnings(
         yield (
             "open to everyone: it listens beyond this machine with neither allowed origins nor a"
             " rate limit. Give --allow-origin or --rate-limit, or --host 127.0.0.1"
+        )
+    local = [mount for mount in settings.compiled.mounts if mount.private]
+    if local and not settings.compiled.allow_origins:
+        yield (
+            f"any page in a browser that reaches this proxy can read {local[0].target.url} through"
+            f" {local[0].prefix or '/'}, whatever its network is. Give --allow-origin"
         )
     if settings.insecure_targets:
         yield (

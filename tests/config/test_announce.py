@@ -60,6 +60,16 @@ def test_the_url_has_the_port_that_was_taken(
         ({"dev": True}, "for pages of this machine; refused: targets that are not public (but for"),
         ({"dev": True, "allow_networks": ("10.0.0.0/8",)}, "(but for this machine, 10.0.0.0/8)"),
         ({"dev": True, "allow_origins": ("https://x.test",)}, "for https://x.test; refused"),
+        (
+            {"mounts": {"/a": "https://a.test/b", "/c": "http://c.test"}},
+            "for every origin, where /a is https://a.test/b, /c is http://c.test/; refused: every"
+            " other URL, targets that are not public, requests",
+        ),
+        (
+            {"mounts": {"/a": "https://a.test"}, "open_proxy": True},
+            "where /a is https://a.test/; refused: targets",
+        ),
+        ({"target": "https://a.test"}, "where every path is https://a.test/; refused: targets"),
     ],
 )
 def test_one_line_says_who_is_allowed_and_what_is_refused(values: Any, part: str) -> None:
@@ -90,6 +100,23 @@ def test_a_proxy_that_is_open_to_everyone_is_warned_about(
 ) -> None:
     found = list(warnings(Settings(**values), [bound(stack, host)]))
     assert [text.startswith("open to everyone") for text in found] == ([True] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("values", "through"),
+    [
+        ({"target": "http://localhost:3000"}, "http://localhost:3000/ through /,"),
+        ({"mounts": {"/a": "http://10.0.0.1/b"}}, "http://10.0.0.1/b through /a,"),
+        ({"target": "http://localhost:3000", "allow_origins": ("self",)}, None),
+        ({"target": "http://localhost:3000", "dev": True}, None),
+        ({"target": "https://api.example.com"}, None),
+    ],
+)
+def test_what_is_served_locally_to_any_page_is_warned_about(
+    stack: ExitStack, values: Any, through: str | None
+) -> None:
+    found = list(warnings(Settings(**values), [bound(stack, "127.0.0.1")]))
+    assert [through in text for text in found] if through else not found
 
 
 VARIABLES = {"http_proxy": "HTTP_PROXY", "all_proxy": "ALL_PROXY", "no_proxy": "NO_PROXY"}
