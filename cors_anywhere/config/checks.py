@@ -12,7 +12,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from cors_anywhere.rules.headers import check_name, check_settable
+from cors_anywhere.rules.headers import (
+    check_name,
+    check_reply_name,
+    check_reply_settable,
+    check_settable,
+)
+from cors_anywhere.rules.overrides import check_overridable
+from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.tokens import is_token
 
 Check = Callable[[Any], Any]
@@ -119,12 +126,38 @@ def field_name(value: object) -> str:
     return check_name(string(value))
 
 
+def overridable(value: object) -> str:
+    return check_overridable(string(value))
+
+
 def header(value: object) -> tuple[str, str]:
     """A header to set. Its value is never repeated: it may be a secret."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError("a header to set is a pair of a name and a value")
-    name, text = value
-    return check_settable(string(name), string(text))
+    return check_settable(*_texts(value, 2, "a header to set is a pair of a name and a value"))
+
+
+def reply_field_name(value: object) -> str:
+    return check_reply_name(string(value))
+
+
+def reply_header(value: object) -> tuple[str, str]:
+    """A header to set in replies; its value is not repeated either."""
+    pair = _texts(value, 2, "a header to set is a pair of a name and a value")
+    return check_reply_settable(*pair)
+
+
+def target_header(value: object) -> Secret:
+    """A header for one target. Its value is a secret."""
+    said = "a header for a target is three texts: the target, a name and a value"
+    return Secret.parse(*_texts(value, 3, said))
+
+
+def _texts(value: object, count: int, said: str) -> tuple[str, ...]:
+    """So many texts; what they are is not repeated."""
+    if isinstance(value, tuple | list) and len(value) == count:
+        texts = tuple(text for text in value if isinstance(text, str))
+        if len(texts) == count:
+            return texts
+    raise ValueError(said)
 
 
 def media_type(value: object) -> str:

@@ -16,6 +16,7 @@ from cors_anywhere.messages import Mount
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
+from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.rules.targets import TargetPattern
 
 
@@ -32,6 +33,7 @@ class Compiled(NamedTuple):
     allow_networks: tuple[Network, ...]
     deny_networks: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
+    target_headers: tuple[Secret, ...]
     rate_limit: RateLimit | None
     outbound_proxies: OutboundProxies
 

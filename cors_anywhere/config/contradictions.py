@@ -6,15 +6,17 @@ Must not know: how one setting is read (checks.py, grammars.py), or where it cam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 from cors_anywhere.config import dev, mounting
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.messages import Mount, Target
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
-from cors_anywhere.rules.targets import TargetPattern
+from cors_anywhere.rules.secrets import Secret
+from cors_anywhere.rules.targets import TargetPattern, TargetSet
 from cors_anywhere.tokens import bracketed
 
 Read = Mapping[str, Any]
@@ -36,6 +38,33 @@ def incomplete(read: Read) -> Iterator[Problem]:
             )
 
 
+def unguarded(read: Read, stated: Set[str]) -> Iterator[Problem]:
+    """What only some may use, and would be given to all. `stated` are the names of settings that
+    were given, rightly or not: what cannot be read is not missing as well."""
+    secrets: Sequence[Secret] = read["target_headers"]
+    if secrets and not read.get("dev") and "allow_origins" not in stated:
+        yield Problem(
+            "target_headers",
+            "would let every page use the secret: say by --allow-origin which pages may",
+        )
+    if "target" not in read or any(stated & {name} and not read[name] for name in _ALLOWING):
+        return
+    mounts: Sequence[Mount] = [*read["mounts"], *filter(None, [read["target"]])]
+    allowed = TargetSet(read["allow_targets"])
+    mounted = {mount.target[:3] for mount in mounts}
+    for scheme, host, port in sorted({secret.place for secret in secrets} - mounted):
+        target = Target(scheme, host, port, bracketed(host), "/")
+        if not allowed.has(target):
+            yield Problem(
+                "target_headers",
+                f"{scheme}://{target.host_and_port} is neither a mount nor an allowed target:"
+                f" add --allow-target {target.host_and_port}, which allows no other",
+            )
+
+
+_ALLOWING: Final = ("allow_targets", "mounts")
+
+
 def nothing_works(read: Read) -> Iterator[Problem]:
     """The mistakes by which no request could be answered."""
     for allow, deny, text, covers in _LISTS:
@@ -55,6 +84,12 @@ def idle_words(read: Read) -> Iterator[Problem]:
     for name, _ in read["set_headers"]:
         if name.lower() in removed:
             yield Problem("remove_headers", f"{name} is set too, and is sent as it is set")
+    fixed = {name.lower() for name, _ in read["set_headers"]}
+    for name in read["allow_header_overrides"]:
+        if name.lower() in fixed:
+            yield Problem(
+                "allow_header_overrides", f"{name} is set for all, and stays as it is set"
+            )
     yield from _whole_worlds(read)
     yield from mounting.idle(read)
     rate: RateLimit | None = read["rate_limit"]
@@ -68,6 +103,8 @@ def idle_words(read: Read) -> Iterator[Problem]:
 
 def _whole_worlds(read: Read) -> Iterator[Problem]:
     """What was said of everybody, where some were meant."""
+    if read["target_headers"] and any(pattern.text == "null" for pattern in read["allow_origins"]):
+        yield Problem("allow_origins", "any site can ask as null, and so use what targets are sent")
     for network in read["trusted_proxies"]:
         if not network.prefixlen:
             yield Problem("trusted_proxies", f"{network} lets everybody say who they are")

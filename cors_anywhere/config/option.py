@@ -50,6 +50,19 @@ def mount(text: str) -> tuple[str, str]:
     return prefix.strip(), url.strip()
 
 
+def target_header(text: str) -> tuple[str, str, str]:
+    # A target may hold colons itself, but no blank: the one that a blank follows ends it.
+    match = re.fullmatch(r"(\S+):[ \t]+([^:\s]+)[ \t]*:(.*)", text, re.DOTALL)
+    if match is None:  # not repeated either
+        raise ValueError(
+            "a header for a target is written 'https://api.example.com: Name: value', with a blank"
+            " after the target's colon (in a variable commas separate; a value that has some is"
+            " given by the option, or in an @file)"
+        )
+    target, name, value = match.groups()
+    return target, name, value.strip()
+
+
 def switch(text: str) -> bool:
     if text.lower() not in SWITCH:
         raise ValueError(f'"{text}" is neither yes nor no: write one of {", ".join(SWITCH)}')
@@ -88,7 +101,7 @@ class Option(NamedTuple):
     @property
     def holds_commas(self) -> bool:
         """Whether a comma may be part of one value, as it may of a header's."""
-        return self.read is header
+        return self.read in (header, target_header)
 
     @property
     def takes_files(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from cors_anywhere.config.checks import read_list
 from cors_anywhere.config.compiled import Compiled, compile_settings
-from cors_anywhere.config.contradictions import idle_words, incomplete, nothing_works
+from cors_anywhere.config.contradictions import idle_words, incomplete, nothing_works, unguarded
 from cors_anywhere.config.environment import unknown_variables
 from cors_anywhere.config.fields import CHECKS, LIST_CHECKS, Fields
 from cors_anywhere.config.files import load_files
@@ -73,7 +73,8 @@ class Settings(Fields):
             object.__setattr__(self, "mounts", tuple(self.mounts.items()))
         problems: list[Problem] = []
         read = self._read(problems)
-        problems += [*incomplete(read), *nothing_works(read)]
+        stated = {name for name in LIST_CHECKS if getattr(self, name)}
+        problems += [*incomplete(read), *unguarded(read, stated), *nothing_works(read)]
         if problems:
             raise SettingsError(tuple(problems))
         for name in LIST_CHECKS:

@@ -33,12 +33,16 @@ DEFAULT_REMOVALS: Final = frozenset(  # the proxy's own cookies, and what a host
     }
 )
 
+OVERRIDES: Final = "x-cors-headers"
+"""The request header by which a page says what its browser does not let it say (overrides.py)."""
+
 _OURS: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {  # no option may undo these
     "cdn-loop": RESTATE,
     "connection": GATHER,
     "content-length": DROP,
     "expect": DROP,  # the wire's to meet (RFC 9110 section 10.1.1)
     "host": DROP,  # replaced by the target's
+    OVERRIDES: GATHER,
 }
 
 _NOT_THE_CLIENTS: Final = dict.fromkeys(
@@ -94,6 +98,16 @@ _REPLY_PREFIXES: Final = (
     *("x-accel-", "x-lighttpd-", "x-reproxy-"),
 )
 _REPLY_SUFFIXES: Final = ("cdn-cache-control", "-session-challenge", "-session-registration")
+
+# What is the proxy's to say in a reply: no option sets or removes it. (Cookies have their own.)
+_REPLY_OURS: Final = frozenset(
+    (
+        *("content-length", "content-location", "cross-origin-resource-policy", "location"),
+        *("proxy-status", "set-cookie", "set-cookie2", "timing-allow-origin"),
+        *("x-final-url", "x-request-url"),
+    )
+)
+_REPLY_OUR_PREFIXES: Final = ("access-control-", "x-cors-")
 
 # What nearly every client sends: nothing is looked for in these names.
 _USUAL: Final = (
@@ -195,9 +209,10 @@ def request_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) ->
     return FieldTable(rules, _REQUEST_PREFIXES)
 
 
-def reply_table() -> FieldTable:
-    """The table of targets' replies."""
-    return FieldTable(_REPLY, _REPLY_PREFIXES, _REPLY_SUFFIXES)
+def reply_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) -> FieldTable:
+    """The table of targets' replies; `remove` and `replace` as in that of requests."""
+    chosen = {name.lower(): DROP for name in (*remove, *replace)}
+    return FieldTable(chosen | _REPLY, _REPLY_PREFIXES, _REPLY_SUFFIXES)
 
 
 # --- what the operator may set -------------------------------------------------------------------
@@ -215,9 +230,27 @@ def check_name(name: str) -> str:
 def check_settable(name: str, value: str) -> tuple[str, str]:
     """A field that the operator may set. Raises ValueError with the fix, which never repeats the
     value: it may be a secret."""
-    check_name(name)
+    return check_name(name), _check_value(name, value)
+
+
+def check_reply_name(name: str) -> str:
+    """A name whose fields the operator may remove from replies. Raises ValueError with the fix."""
+    if not is_token(name):
+        raise ValueError(f'"{name}" is no header name: letters, digits and hyphens only')
+    folded = name.lower().translate(_AS_HYPHENS)
+    if folded in HOP_BY_HOP or folded in _REPLY_OURS or folded.startswith(_REPLY_OUR_PREFIXES):
+        raise ValueError(f'"{name}" is a header that the proxy itself answers for: leave it out')
+    return name
+
+
+def check_reply_settable(name: str, value: str) -> tuple[str, str]:
+    """A field of replies that the operator may set. Raises ValueError with the fix."""
+    return check_reply_name(name), _check_value(name, value)
+
+
+def _check_value(name: str, value: str) -> str:
     if any(character > "\xff" for character in value):
         raise ValueError(f'the value of "{name}" has characters beyond ISO-8859-1: encode them')
     if not is_field_value(value):
         raise ValueError(f'the value of "{name}" has a control character: remove it')
-    return name, value
+    return value

@@ -1,18 +1,19 @@
 """What the proxy itself says to a target, beside the client's fields.
 
 Owns: `Host`, `CDN-Loop` (RFC 8586) and the loops that it shows, `X-Forwarded-*`, the fields that
-the operator sets, and the handshake of a WebSocket. They are added anew for each hop: what is meant
-for one target cannot follow a redirect to another.
+the operator sets for every target or for one, and the handshake of a WebSocket. They are added anew
+for each hop: what is meant for one target cannot follow a redirect to another.
 Must not know: which of the client's fields pass (headers.py), or who is allowed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from cors_anywhere.messages import Fields, Plan, RequestHead
+from cors_anywhere.messages import Fields, Plan, RequestHead, Target
+from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.tokens import is_token
 
 HANDSHAKE: Final = (("connection", "Upgrade"), ("upgrade", "websocket"))  # RFC 6455 section 4
@@ -24,13 +25,19 @@ _FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto")
 class Injections:
     """The proxy's part of every request to a target, compiled once.
 
-    `set_fields` may be set (headers.check_settable); of two with one name the last wins.
-    `forwarded` adds `X-Forwarded-For`, `-Port` and `-Proto`. `loop_token` is this instance's name
-    in `CDN-Loop`. Raises ValueError for one that is no token.
+    `set_fields` may be set (headers.check_settable); of two with one name the last wins. `secrets`
+    are fields for one target each, and win there. `forwarded` adds `X-Forwarded-For`, `-Port` and
+    `-Proto`. `loop_token` is this instance's name in `CDN-Loop`. Raises ValueError for one that is
+    no token.
     """
 
     def __init__(
-        self, loop_token: str, *, set_fields: Fields = (), forwarded: bool = False
+        self,
+        loop_token: str,
+        *,
+        set_fields: Fields = (),
+        secrets: Iterable[Secret] = (),
+        forwarded: bool = False,
     ) -> None:
         if not is_token(loop_token):  # a pseudonym, RFC 8586 section 2
             raise ValueError(f"{loop_token!r} cannot be a CDN-Loop token")
@@ -44,11 +51,19 @@ class Injections:
         self._simple = (("CDN-Loop", loop_token), *self._set)
         told = _FORWARDED if forwarded else ()
         self._forwarded = tuple(name for name in told if name.lower() not in by_name)
+        self._secret: dict[tuple[str, str, int], dict[str, tuple[str, str]]] = {}
+        for secret in secrets:
+            there = self._secret.setdefault(secret.place, {})
+            there[secret.name.lower()] = (secret.name, secret.value)
 
     @property
     def names(self) -> Sequence[str]:
         """Of the fields that the operator sets: the client's give way to them."""
         return [name for name, _ in self._set]
+
+    def keeps_apart(self, old: Target, new: Target) -> bool:
+        """Whether a redirect is not followed: one that leaves a target which gets a secret."""
+        return bool(self._secret) and old[:3] in self._secret and old[:3] != new[:3]
 
     def passed_through(self, head: RequestHead) -> bool:
         """Whether `CDN-Loop` says that this instance forwarded the request before."""
@@ -66,6 +81,9 @@ class Injections:
             fields += self._simple
         if plan.upgrade:
             fields += HANDSHAKE
+        if self._secret and (secret := self._secret.get(plan.target[:3])):
+            fields = [field for field in fields if field[0].lower() not in secret]
+            fields += secret.values()
         return fields
 
     def _continued(self, head: RequestHead, received: Fields) -> Fields:

@@ -38,6 +38,8 @@ from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
 from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.origins import OriginPattern
+from cors_anywhere.rules.overrides import Overrides
+from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.rules.targets import TargetPattern, Targets, refused_as_itself
 
 
@@ -57,6 +59,10 @@ class Choices(NamedTuple):
     some_network_is_allowed: bool
     remove_headers: tuple[str, ...]
     set_headers: tuple[tuple[str, str], ...]
+    allow_header_overrides: tuple[str, ...]
+    target_headers: tuple[Secret, ...]
+    set_response_headers: tuple[tuple[str, str], ...]
+    remove_response_headers: tuple[str, ...]
     forwarded_headers: bool
     cors_max_age: int  # seconds; 0: not sent
     redirect_same_origin: bool
@@ -97,15 +103,25 @@ class Policy:
             some_network=choices.some_network_is_allowed,
         )
         self._injections = Injections(
-            loop_token, set_fields=choices.set_headers, forwarded=choices.forwarded_headers
+            loop_token,
+            set_fields=choices.set_headers,
+            secrets=choices.target_headers,
+            forwarded=choices.forwarded_headers,
         )
+        self._overrides = Overrides(choices.allow_header_overrides, self._injections.names)
         self._request_table = headers.request_table(
             remove=choices.remove_headers,
             replace=self._injections.names,
         )
-        self._reply_table = headers.reply_table()
+        added = dict(choices.set_response_headers)
+        self._reply_table = headers.reply_table(
+            remove=choices.remove_response_headers, replace=added
+        )
         self._replies = replies.Replies(
-            help_page, by_origin=self._askers.by_origin, max_age=choices.cors_max_age
+            help_page,
+            by_origin=self._askers.by_origin,
+            max_age=choices.cors_max_age,
+            added=choices.set_response_headers,
         )
 
     # --- the first question -------------------------------------------------------------------
@@ -154,8 +170,13 @@ class Policy:
         if there == own and self._doors.leads_here(target.path, head.base):
             raise refused_as_itself(target)
         exception_only, private = self._targets.judge(target, mount)
-        fields, _, gathered = self._request_table.sort(head.fields)
-        continued = to_continue(gathered) if gathered else ()
+        passed, _, gathered = self._request_table.sort(head.fields)
+        fields: Fields = passed
+        continued: Fields = ()
+        if gathered:
+            continued = to_continue(gathered)
+            if headers.OVERRIDES in gathered:
+                fields = self._overrides.apply(fields, gathered[headers.OVERRIDES])
         return Plan(
             target,
             head.method,
@@ -193,6 +214,7 @@ class Policy:
                 new
                 and redirects.may_follow(plan, reply, most=most, replayable=replayable)
                 and (plan.mount is None or self._follows_from(plan.mount, head, plan, new))
+                and not self._injections.keeps_apart(plan.target, new)
             ):
                 return Follow(self._judged(redirects.next_plan(plan, reply, new)))
         return self._deliver(head, plan, reply)
@@ -224,13 +246,11 @@ class Policy:
             places = redirects.relocated(
                 plan, reply, received.gathered, lambda place: self._lead_to(place, head, plan)
             )
-        fields = self._replies.varying(
-            replies.proxied_fields(
-                received,
-                plan=plan,
-                places=places,
-                keep_length=head.method == "HEAD" or reply.status == 304,
-            )
+        fields = self._replies.proxied(
+            received,
+            plan=plan,
+            places=places,
+            keep_length=head.method == "HEAD" or reply.status == 304,
         )
         if reply.status == 101:
             _check_switch(reply)

@@ -24,14 +24,24 @@ NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain")], b"no")
 
 class Replies:
     """The replies of one proxy. `help_page` is its type and text; `by_origin` says that they
-    depend on the origin; `max_age` is how long a preflight holds, in seconds (0: not said)."""
+    depend on the origin; `max_age` is how long a preflight holds, in seconds (0: not said); `added`
+    are the operator's own fields of targets' replies."""
 
-    def __init__(self, help_page: tuple[str, str], *, by_origin: bool, max_age: int) -> None:
+    def __init__(
+        self,
+        help_page: tuple[str, str],
+        *,
+        by_origin: bool,
+        max_age: int,
+        added: Fields = (),
+    ) -> None:
         kind, text = help_page
         fields = own_fields([("content-type", f"{kind}; charset=utf-8")])
         self.help = Answer(200, "OK", fields, text.encode())
         self._by_origin = by_origin
         self._max_age = max_age
+        self._added = list({name.lower(): (name, value) for name, value in added}.values())
+        self._added_names = [name.lower() for name, _ in self._added]
 
     def preflight(self, index: Mapping[str, str]) -> Answer:
         """Allows what is asked for, whoever asks.
@@ -58,6 +68,23 @@ class Replies:
         lines = [error.detail, error.hint, _which_hop(error, plan)]
         body = "\n".join(filter(None, lines)).encode()
         return Answer(error.status, error.reason, self.varying(own_fields(fields)), body)
+
+    def proxied(
+        self,
+        received: Sorted,
+        *,
+        plan: Plan,
+        places: Mapping[str, str | None],
+        keep_length: bool,
+    ) -> Fields:
+        """The client's head for a target's reply, with the operator's own fields."""
+        if self._added:
+            received = Sorted(
+                received.fields + self._added, received.names + self._added_names, received.gathered
+            )
+        return self.varying(
+            proxied_fields(received, plan=plan, places=places, keep_length=keep_length)
+        )
 
     def varying(self, fields: Fields) -> Fields:
         """The same fields, with a `Vary` where another origin would have got another reply."""

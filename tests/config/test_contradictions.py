@@ -122,3 +122,70 @@ def test_a_limit_of_none_with_exemptions_is_what_the_original_had() -> None:
 )
 def test_what_is_said_of_everybody_is_doubted(setting: str, values: dict[str, Any]) -> None:
     assert [doubt.setting for doubt in Settings(**values).doubts] == [setting]
+
+
+KEY: dict[str, Any] = {"target_headers": (("https://api.test", "X-Key", "s3cret"),)}
+PAGE: dict[str, Any] = {"allow_origins": ("https://page.test",)}
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "fix"),
+    [
+        (KEY, ["target_headers"] * 2, "say by --allow-origin which pages may"),
+        (KEY | {"allow_targets": ("api.test",)}, ["target_headers"], "--allow-origin"),
+        (KEY | PAGE, ["target_headers"], "--allow-target api.test:443"),
+        (KEY | PAGE | {"allow_targets": ("api.test:80",)}, ["target_headers"], "api.test:443"),
+        (KEY | PAGE | {"allow_targets": ("*.api.test",)}, ["target_headers"], "api.test:443"),
+        (KEY | {"dev": True}, ["target_headers"], "--allow-target api.test:443"),
+        (
+            KEY | {"allow_origins": ("x",), "allow_targets": ("/",)},
+            ["allow_origins", "allow_targets"],  # told, and not called missing as well
+            "has no scheme",
+        ),
+    ],
+)
+def test_a_secret_needs_pages_and_targets_that_are_allowed(
+    values: dict[str, Any], settings: list[str], fix: str
+) -> None:
+    kind, problems = told(**values)
+    assert kind == "mistake"
+    assert [setting for setting, _ in problems] == settings
+    assert fix in problems[0][1]
+    assert "s3cret" not in str(problems)
+
+
+@pytest.mark.parametrize("target", ["api.test", "api.test:443", "*.test"])
+@pytest.mark.parametrize("asking", [PAGE, {"dev": True}])
+def test_a_secret_for_a_target_that_is_allowed_is_nothing_to_speak_of(
+    target: str, asking: dict[str, Any]
+) -> None:
+    assert told(**KEY, **asking, allow_targets=(target,)) == ("doubt", [])
+
+
+def test_a_secret_that_any_site_can_use_is_doubted() -> None:
+    kind, ((setting, text),) = told(**KEY, allow_origins=("null",), allow_targets=("api.test",))
+    assert (kind, setting) == ("doubt", "allow_origins")
+    assert "any site can ask as null" in text
+
+
+def test_a_header_that_is_set_for_all_and_left_to_pages_is_told() -> None:
+    kind, ((setting, text),) = told(
+        set_headers=(("User-Agent", "x"),), allow_header_overrides=("user-agent", "referer")
+    )
+    assert (kind, setting) == ("doubt", "allow_header_overrides")
+    assert "stays as it is set" in text
+
+
+def test_settings_show_no_secret() -> None:
+    settings = Settings(**KEY, **PAGE, allow_targets=("api.test",))
+    assert "s3cret" not in f"{settings!r} {settings.compiled!r}"
+
+
+@pytest.mark.parametrize(
+    "mounts", [{"mounts": {"/api": "https://api.test/v1"}}, {"target": "https://api.test"}]
+)
+def test_a_mount_is_a_target_that_is_allowed(mounts: dict[str, Any]) -> None:
+    assert told(**KEY, **PAGE, **mounts) == ("doubt", [])
+    other = {"target_headers": (("http://api.test", "X-Key", "s3cret"),)}
+    kind, ((_, text),) = told(**other, **PAGE, **mounts)
+    assert (kind, text.partition(" is ")[0]) == ("mistake", "http://api.test:80")

@@ -31,8 +31,8 @@ def test_every_option_has_its_variable(option: Any) -> None:
 @pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
 def test_what_may_be_repeated_takes_commas_in_its_variable(option: Any) -> None:
     variable = "CORSANYWHERE_" + option.name.upper().replace("-", "_")
-    given = environment(**{variable: " a:1=x , b:2=y,,"})
-    assert given.values == {option.field: (option.read("a:1=x"), option.read("b:2=y"))}
+    given = environment(**{variable: " h: a:1=x , h: b:2=y,,"})
+    assert given.values == {option.field: (option.read("h: a:1=x"), option.read("h: b:2=y"))}
 
 
 NAMES = [option for option in OPTIONS if option.kind == "many" and not option.holds_commas]
@@ -248,12 +248,12 @@ Kept = Callable[[str], str]
 @pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
 @pytest.mark.parametrize("by", ["option", "variable"])
 def test_what_may_be_repeated_is_read_from_a_file(option: Any, by: str, kept: Kept) -> None:
-    named = kept("# said\na:1=x\n\nb:2=y\n")
+    named = kept("# said\nh: a:1=x\n\nh: b:2=y\n")
     if by == "option":
         given = gather({option.name: (named,)}, {})
     else:
         given = environment(**{option.variable: named})
-    assert given.values == {option.field: (option.read("a:1=x"), option.read("b:2=y"))}
+    assert given.values == {option.field: (option.read("h: a:1=x"), option.read("h: b:2=y"))}
     assert given.places == {option.field: (f"{named}:2", f"{named}:4")}
     assert (given.mistakes, given.files) == ([], [named[1:]])
 

@@ -83,6 +83,9 @@ def test_every_option_is_understood() -> None:
     values = {"--set-header": "A: b", "--rate-limit": "50 3", "--base-path": "/x"}
     skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
     values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
+    values |= {"--mount": "/api=https://c.test", "--set-response-header": "A: b"}
+    values |= {"--target-header": "a.test: A: b"}
+    skipped |= {"--target"}  # a mount alone, and here are others
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
     values["--workers"] = "2"
     for option in OPTIONS:

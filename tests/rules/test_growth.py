@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_network
 
 import pytest
 
 from cors_anywhere.config.suffixes import has_public_suffix
+from cors_anywhere.errors import ProxyError
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.messages import RequestHead
 from cors_anywhere.rules.asker import Askers, own_origin
@@ -17,6 +19,7 @@ from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.headers import reply_table, request_table
 from cors_anywhere.rules.injections import Injections
 from cors_anywhere.rules.origins import OriginPattern
+from cors_anywhere.rules.overrides import Overrides
 from cors_anywhere.rules.redirects import resolve_location
 from cors_anywhere.tokens import MAX_ORIGIN
 from tests.support.growth import assert_linear
@@ -230,6 +233,31 @@ READERS: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("reader", READERS)
 def test_a_field_is_read_in_linear_time(reader: str, worst: Callable[[int], str]) -> None:
     assert_linear(reader, worst, READERS[reader], FIELD)
+
+
+OVERRIDING = Overrides(["referer"])
+OVERRIDES = {
+    "value": repeated('{"referer": "', "a", '"}'),
+    "escapes": repeated('{"referer": "', "\\u00e9", '"}'),
+    "members": repeated("{", '"referer":"",', '"a":""}'),
+    "digits": repeated('{"referer":', "1", "}"),
+    "fractions": repeated('{"referer":0.', "1", "}"),
+    "nested-objects": repeated("", '{"a":'),
+    "nested-arrays": repeated("", "["),
+    "blanks": repeated("{", " ", "}"),
+    "unclosed": repeated('{"', "\\\\"),
+}
+
+
+@pytest.mark.parametrize("worst", OVERRIDES.values(), ids=OVERRIDES)
+def test_overrides_are_read_in_linear_time(
+    worst: Callable[[int], str], request: pytest.FixtureRequest
+) -> None:
+    def read(text: str) -> None:
+        with suppress(ProxyError):
+            OVERRIDING.apply((), [text])
+
+    assert_linear(request.node.callspec.id, worst, read, FIELD)
 
 
 MANY: dict[str, Callable[[int], list[tuple[str, str]]]] = {

@@ -8,6 +8,8 @@ from cors_anywhere.messages import Fields
 from cors_anywhere.rules.headers import (
     FieldTable,
     check_name,
+    check_reply_name,
+    check_reply_settable,
     check_settable,
     reply_table,
     request_table,
@@ -317,3 +319,43 @@ def test_a_field_that_the_targets_connection_names_neither_passes_nor_has_a_name
 ) -> None:
     got = reply_table().sort([("X-A", "1"), ("Connection", connection), ("X-B", "2")])
     assert (got.fields, got.names) == ([("X-B", "2")], ["x-b"])
+
+
+def test_replies_lose_what_the_operator_removes_or_sets() -> None:
+    by = reply_table(remove=["X-Powered-By"], replace=["cache-control"])
+    got = by.sort([("x-powered-by", "a"), ("Cache-Control", "b"), ("X-A", "c")])
+    assert (got.fields, got.names) == ([("X-A", "c")], ["x-a"])
+
+
+def test_no_removal_undoes_what_decides_something() -> None:
+    got = reply_table(remove=["location", "content-length"]).sort([("Location", "/a")])
+    assert got.gathered == {"location": ["/a"]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *HOP_BY_HOP,
+        *("Access-Control-Allow-Origin", "access-control-max-age", "Content-Length", "Location"),
+        *("Content-Location", "Proxy-Status", "X-Request-URL", "x-final-url", "X-Cors-Redirect-1"),
+        *("Set-Cookie", "x-cors-set-cookie", "Cross-Origin-Resource-Policy", "Transfer_Encoding"),
+        *("Timing-Allow-Origin", "", "a b", "a:"),
+    ],
+)
+def test_what_the_proxy_says_in_replies_can_be_neither_set_nor_removed(name: str) -> None:
+    for check in (check_reply_name, lambda name: check_reply_settable(name, "v")):
+        with pytest.raises(ValueError, match=r"answers for|no header name"):
+            check(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["Cache-Control", "Content-Security-Policy", "Strict-Transport-Security", "Host"]
+)
+def test_any_other_field_of_a_reply_can(name: str) -> None:
+    assert check_reply_name(name) == name
+    assert check_reply_settable(name, "v") == (name, "v")
+
+
+def test_a_value_of_a_reply_that_would_break_the_message_cannot_be_set() -> None:
+    with pytest.raises(ValueError, match="control character"):
+        check_reply_settable("X-A", "v\r\nX-B: w")

@@ -7,6 +7,7 @@ import pytest
 from cors_anywhere.messages import Fields, Plan, RequestHead
 from cors_anywhere.rules.headers import request_table
 from cors_anywhere.rules.injections import Injections, to_continue
+from cors_anywhere.rules.secrets import Secret
 from tests.support.urls import parse_path
 
 TOKEN = "Token-1"
@@ -78,6 +79,63 @@ def test_a_handshake_is_asked_for_where_the_client_did() -> None:
     head = sent(("Connection", "Upgrade"), ("Upgrade", "websocket"), upgrade=True)
     assert (values(head, "connection"), values(head, "upgrade")) == (["Upgrade"], ["websocket"])
     assert not values(sent(("Connection", "Upgrade"), ("Upgrade", "h2c")), "upgrade")
+
+
+# --- for one target alone ---
+
+KEYED = Injections(
+    TOKEN,
+    set_fields=[("X-Key", "all"), ("X-Set", "all")],
+    secrets=[
+        Secret.parse("api.example", "X-Key", "secret"),
+        Secret.parse("api.example", "Authorization", "Bearer secret"),
+        Secret.parse("http://api.example:8080", "X-Key", "other"),
+    ],
+)
+
+
+@pytest.mark.parametrize("url", ["https://api.example/", "https://API.example.:443/x?y"])
+def test_a_target_gets_what_is_for_it_in_place_of_what_anybody_else_says(url: str) -> None:
+    head = sent(("x-key", "page"), ("AUTHORIZATION", "page"), ("X-A", "1"), by=KEYED, url=url)
+    assert [values(head, name) for name in ("x-key", "authorization", "x-set", "x-a")] == [
+        ["secret"],
+        ["Bearer secret"],
+        ["all"],
+        ["1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://api.example/", "all"),
+        ("https://api.example:8443/", "all"),
+        ("https://www.api.example/", "all"),
+        ("https://api.example.org/", "all"),
+        ("http://api.example:8080/", "other"),
+    ],
+)
+def test_another_scheme_host_or_port_does_not(url: str, key: str) -> None:
+    head = sent(("Authorization", "page"), by=KEYED, url=url)
+    assert (values(head, "x-key"), values(head, "authorization")) == ([key], ["page"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "apart"),
+    [
+        ("https://api.example/a", "https://api.example/b", False),
+        ("https://api.example/", "https://api.example:443/", False),
+        ("https://api.example/", "http://api.example/", True),
+        ("https://api.example/", "https://api.example:444/", True),
+        ("https://api.example/", "https://other.example/", True),
+        ("https://other.example/", "https://api.example/", False),
+        ("https://other.example/", "https://third.example/", False),
+    ],
+)
+def test_a_redirect_that_leaves_a_target_with_fields_of_its_own_is_not_followed(
+    old: str, new: str, apart: bool
+) -> None:
+    assert KEYED.keeps_apart(parse_path(f"/{old}"), parse_path(f"/{new}")) is apart
 
 
 # --- CDN-Loop ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cors_anywhere.config.option import Option, header, integer, switch
+from cors_anywhere.config.option import Option, header, integer, switch, target_header
 
 OPTIONS: Final = (
     Option(
@@ -21,6 +21,37 @@ OPTIONS: Final = (
         "'NAME: VALUE'",
         header,
         "many",
+    ),
+    Option(
+        "allow-header-override",
+        "allow_header_overrides",
+        "Request header that a page may set or remove by x-cors-headers, such as referer.",
+        "NAME",
+        kind="many",
+    ),
+    Option(
+        "target-header",
+        "target_headers",
+        "Request header for one target alone, such as an API key that no page is to see. A host"
+        " means https; needs --allow-origin, and --allow-target or a mount.",
+        "'TARGET: NAME: VALUE'",
+        target_header,
+        "many",
+    ),
+    Option(
+        "set-response-header",
+        "set_response_headers",
+        "Header to set in targets' replies.",
+        "'NAME: VALUE'",
+        header,
+        "many",
+    ),
+    Option(
+        "remove-response-header",
+        "remove_response_headers",
+        "Header to remove from targets' replies.",
+        "NAME",
+        kind="many",
     ),
     Option(
         "forwarded-headers",
