@@ -19,6 +19,7 @@ from cors_anywhere.outcome import Outcome
 from cors_anywhere.process.accepting import RETRY_SECONDS
 from cors_anywhere.process.shares import PATIENCE
 from tests.support import PATIENCE as HANG
+from tests.support.clock import hasty
 from tests.support.crowd import (
     ATTACKS,
     DRIP_SECONDS,
@@ -204,7 +205,7 @@ def test_beyond_its_share_a_client_is_told_so_and_others_are_not() -> None:
             assert "retry-after" in refused.fields["access-control-expose-headers"]
             assert b"--max-connections-per-client" in refused.body
 
-    asyncio.run(share())
+    hasty(share())
 
 
 def test_a_client_that_gets_no_place_has_its_outcome() -> None:
@@ -224,7 +225,7 @@ def test_a_client_that_gets_no_place_has_its_outcome() -> None:
         assert (outcome.client, outcome.status) == ("127.0.0.1", 503)
         assert outcome.error == "connection_limit_reached"
 
-    asyncio.run(share())
+    hasty(share())
 
 
 def test_a_refused_head_request_gets_no_body() -> None:
@@ -241,7 +242,7 @@ def test_a_refused_head_request_gets_no_body() -> None:
                 assert (await other.reply("HEAD")).status == 503
                 assert await other.closed() == "fin"
 
-    asyncio.run(share())
+    hasty(share())
 
 
 def test_a_place_that_is_given_back_is_free_again() -> None:
@@ -253,7 +254,7 @@ def test_a_place_that_is_given_back_is_free_again() -> None:
                     assert (await connection.reply()).body == b"hello"
                 assert await until(lambda: not proxy.server.connections)
 
-    asyncio.run(share())
+    hasty(share())
 
 
 def test_a_clients_own_idle_connection_gives_way_before_it_is_refused() -> None:
@@ -271,7 +272,7 @@ def test_a_clients_own_idle_connection_gives_way_before_it_is_refused() -> None:
                 await next_one.ask(hello.url)
                 return await idle.closed(), (await next_one.reply()).body
 
-    assert asyncio.run(share()) == ("fin", b"hello")
+    assert hasty(share()) == ("fin", b"hello")
 
 
 def test_over_tls_who_is_refused_is_closed_before_the_handshake(tls: Tls) -> None:
@@ -287,7 +288,7 @@ def test_over_tls_who_is_refused_is_closed_before_the_handshake(tls: Tls) -> Non
             async with client(proxy) as other:  # sends no hello: what comes is the proxy's alone
                 assert await other.closed() == "fin"
 
-    asyncio.run(share())
+    hasty(share())
 
 
 def test_behind_a_trusted_proxy_the_share_is_of_the_client_that_it_names() -> None:
@@ -316,7 +317,7 @@ def test_behind_a_trusted_proxy_the_share_is_of_the_client_that_it_names() -> No
             await ask(connections[2], hello.url, "2001:db8::2")
             assert await replies(connections[2:3]) == [b"hello"]
 
-    asyncio.run(share())
+    hasty(share())
 
 
 # --- at the cap -----------------------------------------------------------------------------------
@@ -351,7 +352,7 @@ def test_the_largest_client_gives_up_its_slowest_and_a_small_one_nothing() -> No
                     async with asyncio.timeout(0.05):
                         await other.reader.read(1)
 
-    asyncio.run(cap())
+    hasty(cap())
 
 
 def test_nobody_gives_way_to_who_would_hold_more_and_the_next_waits_its_turn() -> None:
@@ -372,7 +373,7 @@ def test_nobody_gives_way_to_who_would_hold_more_and_the_next_waits_its_turn() -
                 first.leave()
                 return await replies([third])
 
-    assert asyncio.run(cap()) == [b"hello"]
+    assert hasty(cap()) == [b"hello"]
 
 
 def test_who_has_waited_too_long_for_a_place_is_told_that_there_is_none() -> None:
@@ -390,7 +391,7 @@ def test_who_has_waited_too_long_for_a_place_is_told_that_there_is_none() -> Non
                 assert (refused.status, refused.error) == (503, "connection_limit_reached")
                 assert len(silent.requests) == 1
 
-    asyncio.run(cap())
+    hasty(cap())
 
 
 UPLOAD = b"POST /%b HTTP/1.1\r\nHost: proxy.test\r\nContent-Length: 3000\r\n\r\n"
@@ -419,7 +420,7 @@ def test_an_upload_that_comes_in_drops_gives_way_and_a_steady_one_does_not(
                         return (await waiting.reply()).status == 200
                 return False
 
-    assert asyncio.run(uploading()) is gives_way
+    assert hasty(uploading()) is gives_way
 
 
 def test_a_connection_that_just_got_its_reply_is_not_taken_for_one_that_kept_us_waiting() -> None:
@@ -436,7 +437,7 @@ def test_a_connection_that_just_got_its_reply_is_not_taken_for_one_that_kept_us_
             (known,) = proxy.server.connections
             return known.kept_waiting()
 
-    assert asyncio.run(waited()) < PATIENCE
+    assert hasty(waited()) < PATIENCE
 
 
 # --- no descriptors are left ---------------------------------------------------------------------
