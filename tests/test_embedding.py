@@ -18,7 +18,6 @@ from tornado.ioloop import IOLoop
 from tornado.testing import bind_unused_port
 
 from cors_anywhere import OutboundProxy, RequestHead, Settings, Target
-from tests.fronts.test_delegate import ask
 from tests.support.site import Site
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "embedding.md"

@@ -23,7 +23,6 @@ from cors_anywhere import (
     Target,
 )
 from cors_anywhere.errors import Refused
-from tests.fronts.test_delegate import ask
 from tests.support.forward_proxy import forward_proxy
 from tests.support.site import Site, redirect
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.httputil import HTTPHeaders
+from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
 
 from cors_anywhere import CorsProxy, Settings
-from tests.support import PATIENCE
-from tests.support.site import Site, Wire, read_chunk, reply, site
-
-ORIGIN = {"Origin": "https://page.test"}
+from tests.support.site import Site, reply, site
+from tests.support.tornado_client import ask, assert_streams
 
 
 @pytest.fixture
@@ -24,18 +18,6 @@ def app(io_loop: IOLoop) -> Iterator[CorsProxy]:
     proxy = CorsProxy(Settings(allow_networks=("127.0.0.0/8",)))
     yield proxy
     io_loop.run_sync(proxy.close)
-
-
-async def ask(client: AsyncHTTPClient, url: str, **options: Any) -> HTTPResponse:
-    headers = ORIGIN | options.pop("headers", {})
-    return await client.fetch(
-        url,
-        headers=HTTPHeaders(headers),
-        raise_error=False,
-        allow_nonstandard_methods=True,
-        follow_redirects=False,
-        **options,
-    )
 
 
 @pytest.mark.gen_test
@@ -83,24 +65,7 @@ async def test_a_head_request_gets_a_head(
 async def test_a_body_streams_through(
     http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
-    came = threading.Event()
-
-    def answer(wire: Wire) -> None:
-        assert read_chunk(wire.reader) == b"first "
-        came.set()
-        assert read_chunk(wire.reader) == b"second"
-        assert read_chunk(wire.reader) == b""
-        wire.send(reply(b"whole"))
-
-    async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
-        await write(b"first ")
-        assert await asyncio.to_thread(came.wait, PATIENCE)  # not if the proxy waits
-        await write(b"second")
-
-    url = f"{base_url}/{target.on('/', answer)}"
-    got = await ask(http_client, url, method="POST", body_producer=produce)
-    assert got.body == b"whole"
-    assert target.last.get("transfer-encoding") == "chunked"
+    await assert_streams(http_client, base_url, target)
 
 
 @pytest.mark.gen_test

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,11 +14,10 @@ from tornado.web import Application, RequestHandler
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from cors_anywhere.fronts.handler import CLIENT_LEFT
-from tests.fronts.test_delegate import ask
-from tests.support import PATIENCE
-from tests.support.site import Site, Wire, read_chunk, reply
+from tests.support.site import Site
 from tests.support.target import Do
 from tests.support.target import target as scripted
+from tests.support.tornado_client import ask, assert_streams
 from tests.support.wire import until
 
 
@@ -135,23 +133,7 @@ async def test_the_mount_itself_is_the_help_page(
 async def test_a_body_streams_through_the_handler(
     http_client: AsyncHTTPClient, http_server: object, base_url: str, target: Site
 ) -> None:
-    came = threading.Event()
-
-    def answer(wire: Wire) -> None:
-        assert read_chunk(wire.reader) == b"first "
-        came.set()
-        assert read_chunk(wire.reader) == b"second"
-        assert read_chunk(wire.reader) == b""
-        wire.send(reply(b"whole"))
-
-    async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
-        await write(b"first ")
-        assert await asyncio.to_thread(came.wait, PATIENCE)  # not if the handler waits
-        await write(b"second")
-
-    url = mounted(base_url, target.on("/", answer))
-    got = await ask(http_client, url, method="POST", body_producer=produce)
-    assert got.body == b"whole"
+    await assert_streams(http_client, f"{base_url}/apps/proxy", target)
 
 
 @pytest.mark.gen_test
