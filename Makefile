@@ -6,7 +6,7 @@ COMPILED := .venv-compiled
 LEAST := .venv-least
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-uvloop least test-compiled compiled wheel cover fuzz big figures abuse soak bench guard image image-test clean
+.PHONY: install run format check test test-plain test-uvloop least test-compiled compiled wheel cover fuzz big figures abuse soak bench guard image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -30,9 +30,12 @@ check: .venv/developing
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Tests skip what they lack, and say so; where CI is true nothing may be missing.
+# Both forms, at once where there are two cores. Tests skip what they lack, and say so; where CI is
+# true nothing may be missing.
 test: .venv/developing
 	tools/need unshare=util-linux ip=iproute2 chromium nginx caddy haproxy || [ "$$CI" != true ]
+	+MAKE='$(MAKE)' $(BIN)/python tools/forms.py $(PYTHON)
+test-plain: .venv/developing
 	$(BIN)/pytest $(ARGS)
 	$(MAKE) --no-print-directory least
 
@@ -56,6 +59,7 @@ $(LEAST)/installed: .venv/installed tools/least.py
 # The compiled form has an environment of its own: beside the sources it would hide every edit.
 compiled: $(COMPILED)/installed
 $(COMPILED)/installed: setup.py setup.cfg pyproject.toml tools/build_backend.py $(shell find cors_anywhere -type f -not -name '*.pyc')
+	tools/compiler $(PYTHON)
 	$(PYTHON) -m venv $(COMPILED)
 	rm -rf $(COMPILED)/wheel
 	CORSANYWHERE_COMPILE=1 $(COMPILED)/bin/pip wheel --quiet --no-deps --wheel-dir $(COMPILED)/wheel .
@@ -68,6 +72,7 @@ test-compiled: compiled
 	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
 	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled $(CURDIR)/$(COMPILED)/bin/python -m pytest $(ARGS)
 wheel: .venv/developing
+	tools/compiler $(PYTHON)
 	$(BIN)/python tools/wheels.py
 cover: .venv/developing
 	$(BIN)/coverage run -m pytest $(ARGS)

@@ -23,9 +23,9 @@ PLAIN = {
 """Modules of these rooms that stay as they are, and why."""
 
 
-def compiled_modules() -> list[str]:
-    """The paths of the modules that are compiled."""
-    package = Path("cors_anywhere")
+def compiled_modules(sources: Path = Path()) -> list[str]:
+    """The paths of the modules that are compiled, of those below `sources`."""
+    package = sources / "cors_anywhere"
     places = (package / room for room in ROOMS)
     found = [p for place in places for p in (place.glob("*.py") if place.is_dir() else [place])]
     return sorted(str(path) for path in found if str(path.relative_to(package)) not in PLAIN)

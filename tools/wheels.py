@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Iterable
 from pathlib import Path
+from unittest import mock
+from zipfile import ZipFile
 
 ROOT = Path(__file__).parents[1]
 FORMS = {"plain Python": "0", "compiled": "1"}
@@ -32,6 +36,26 @@ def check_tag(form: str, wheel: Path) -> None:
         raise SystemExit(f"{wheel.name} has a tag that is not that of a {form} wheel")
 
 
+def modules_to_compile(sources: Path) -> set[str]:
+    """The modules below `sources` that setup.py has compiled, as paths without their ending."""
+    with mock.patch("setuptools.setup"):
+        defined = runpy.run_path(str(ROOT / "setup.py"))
+    paths: Iterable[str] = defined["compiled_modules"](sources)
+    return {str(Path(path).relative_to(sources).with_suffix("")) for path in paths}
+
+
+def check_content(form: str, wheel: Path, modules: set[str]) -> None:
+    """All of `modules` are compiled, or none is; each has its source beside it, for tracebacks."""
+    with ZipFile(wheel) as opened:
+        names = opened.namelist()
+    inside = [name for name in names if name.startswith("cors_anywhere/")]
+    libraries = {name.partition(".")[0] for name in inside if name.endswith((".so", ".pyd"))}
+    sources = {name.removesuffix(".py") for name in inside if name.endswith(".py")}
+    wanted = modules if form == "compiled" else set()
+    if wrong := (libraries ^ wanted) | (modules - sources):
+        raise SystemExit(f"{wheel.name} is not {form} all through: {', '.join(sorted(wrong))}")
+
+
 def try_out(form: str, wheel: Path) -> None:
     """Installs the wheel where nothing else is, and asks it for its help page."""
     with tempfile.TemporaryDirectory() as place:
@@ -50,9 +74,11 @@ def main() -> None:
     """Builds and tries both."""
     directory = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "dist")
     directory.mkdir(parents=True, exist_ok=True)
+    modules = modules_to_compile(ROOT)
     for form in FORMS:
         wheel = build(form, directory)
         check_tag(form, wheel)
+        check_content(form, wheel, modules)
         try_out(form, wheel)
 
 
