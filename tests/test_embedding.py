@@ -19,6 +19,7 @@ from tornado.testing import bind_unused_port
 
 from cors_anywhere import OutboundProxy, RequestHead, Settings, Target
 from tests.support.site import Site
+from tests.support.tornado_client import ask
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "embedding.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)

@@ -25,6 +25,7 @@ from cors_anywhere import (
 from cors_anywhere.errors import Refused
 from tests.support.forward_proxy import forward_proxy
 from tests.support.site import Site, redirect
+from tests.support.tornado_client import ask
 
 LOOPBACK = ("127.0.0.0/8",)
 
