@@ -50,8 +50,8 @@ class Proxy:
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
     wait for their next request; `client_share` the requests at a time of a client that a trusted
     proxy names, unless the settings say. `loop_token` and the budget of `lines` in the log are
-    common to proxies that are one to the outside. Raises OSError for a CA file, and TypeError for
-    a hook that cannot be called.
+    common to proxies that are one to the outside; `former` is the one that is renewed. Raises
+    OSError for a CA file, and TypeError for a hook that cannot be called.
     """
 
     def __init__(
@@ -67,21 +67,24 @@ class Proxy:
         client_share: int | None = None,
         loop_token: str | None = None,
         lines: LineBudget | None = None,
+        former: Proxy | None = None,
     ) -> None:
-        meter = _meter(settings, check_rate)
+        self.meter = meter = _meter(settings, check_rate, former)
         self.settings = settings
-        self.own = OwnAddresses()
+        self.loop_token = loop_token or _new_token()
+        self.own: OwnAddresses = former.own if former else OwnAddresses()
         self.trusted = TrustedProxies(settings.compiled.trusted_proxies)
-        self.policy = _policy(settings, loop_token or _new_token(), metered=meter is not None)
-        self.egress = _egress(settings, self.own, resolver, choose_proxy, max_idle)
+        self.policy = _policy(settings, self.loop_token, metered=meter is not None)
+        if former is not None:
+            resolver = former.egress.resolver
+        self.egress: DirectEgress = _egress(settings, self.own, resolver, choose_proxy, max_idle)
         self.relay = Relay(
             self.policy,
             self.egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
-            on_failure=None
-            if settings.dev
-            else FailureLog(LOG, lines),  # else each would be told twice
+            # In development the log of all requests tells of failures too.
+            on_failure=None if settings.dev else FailureLog(LOG, lines),
             on_outcome=_listener(settings, on_outcome),
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
@@ -92,6 +95,31 @@ class Proxy:
         self.serve: Callable[[Client], Coroutine[Any, Any, None]] = self.relay.serve
         if self.trusted and share:
             self.serve = SharedRelay(self.relay, share).serve
+
+        def renewed(settings: Settings) -> Proxy:
+            return Proxy(
+                settings,
+                first_look=first_look,
+                choose_proxy=choose_proxy,
+                check_rate=check_rate,
+                on_outcome=on_outcome,
+                max_idle=max_idle,
+                client_share=client_share,
+                loop_token=self.loop_token,
+                lines=lines,
+                former=self,
+            )
+
+        self._renewed = renewed
+
+    def renewed(self, settings: Settings) -> Proxy:
+        """A proxy with other settings that takes this one's place for new requests: the same
+        instance to the outside, with the same hooks and counts. `retire` this one then."""
+        return self._renewed(settings)
+
+    def retire(self) -> None:
+        """Serves no new request any more: what waits for one ends."""
+        self.egress.retire()
 
     async def close(self) -> None:
         """Ends idle connections to targets."""
@@ -168,7 +196,9 @@ def choices(settings: Settings) -> Choices:
     )
 
 
-def _meter(settings: Settings, check_rate: CheckRate | None) -> Meter | None:
+def _meter(settings: Settings, check_rate: CheckRate | None, former: Proxy | None) -> Meter | None:
+    if former is not None and former.settings.rate_limit == settings.rate_limit:
+        return former.meter  # which goes on counting
     if check_rate is not None:
         return AskingMeter(check_rate, settings.compiled.rate_limit)
     if settings.compiled.rate_limit is not None:

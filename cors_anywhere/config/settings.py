@@ -43,14 +43,17 @@ class Settings(Fields):
         return cls.read({}, environ)
 
     @classmethod
-    def read(cls, command_line: Mapping[str, Any], environ: Mapping[str, str]) -> Self:
+    def read(
+        cls, command_line: Mapping[str, Any], environ: Mapping[str, str], *, quiet: bool = False
+    ) -> Self:
         """Settings from both sources of the command (see gather), the files that they name read
-        anew; doubts are logged. Raises SettingsError, whose problems name options and variables."""
+        anew; doubts are logged unless `quiet`. Raises SettingsError, whose problems name options
+        and variables."""
         given = gather(command_line, environ)
         settings = cls.from_given(given)
         if settings is None or given.mistakes:
             raise SettingsError(tuple(given.mistakes))
-        for doubt in (*given.said(), *unknown_variables(environ)):
+        for doubt in () if quiet else (*given.said(), *unknown_variables(environ)):
             LOG.warning("%s", doubt)
         return settings
 

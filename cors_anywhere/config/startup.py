@@ -15,6 +15,14 @@ from cors_anywhere.config.given import Given
 from cors_anywhere.config.settings import Settings
 
 
+class Again(Protocol):
+    """Where the settings came from."""
+
+    def __call__(self, *, quiet: bool = False) -> Settings:
+        """The settings read anew, doubts in the log unless quiet. Raises SettingsError."""
+        ...
+
+
 class Serving(Protocol):
     """What takes ports and serves; the module `cors_anywhere.process.running` is one."""
 
@@ -27,9 +35,10 @@ class Serving(Protocol):
         settings: Settings,
         sockets: list[socket.socket],
         *,
+        again: Again,
         on_listening: Callable[[], object] | None = None,
     ) -> int:
-        """Serve until told to stop; the exit status."""
+        """Serve until told to stop; the exit status. `again` reads the settings anew."""
         ...
 
 

@@ -45,14 +45,14 @@ class DirectEgress:
         choose_proxy: Chooser | None = None,
         max_idle: int = TOTAL,
     ) -> None:
-        self._resolver = resolver or CachingResolver(timeout=connect_timeout)
+        self.resolver = resolver or CachingResolver(timeout=connect_timeout)
         self._proxies = proxies
         self._choose_proxy = choose_proxy
         self._pool = Pool(total=max_idle)
         self.own = own or OwnAddresses()
         self._connector = Connector(
             guard=guard,
-            resolver=self._resolver,
+            resolver=self.resolver,
             tls=tls,
             is_own=self.own.has,
             limits=limits,
@@ -70,11 +70,15 @@ class DirectEgress:
         await exchange.begin()
         return exchange
 
+    def retire(self) -> None:
+        """Ends idle connections: another with the same resolver opens those of new requests."""
+        self._pool.close()
+
     async def close(self) -> None:
         """Ends idle connections and pending look-ups."""
         self._pool.close()
-        if isinstance(self._resolver, CachingResolver):
-            await self._resolver.close()
+        if isinstance(self.resolver, CachingResolver):
+            await self.resolver.close()
 
 
 def target_tls(ca_file: str | None, *, insecure: bool) -> ssl.SSLContext:

@@ -107,7 +107,8 @@ class Pool:
             del self._idle[key]
 
     def close(self) -> None:
-        """Ends all connections without a user."""
+        """Ends all connections without a user; none is kept from now on."""
+        self._total = 0
         for connection in (*self._order, *self._draining):
             connection.abort()
         self._idle.clear()

@@ -18,11 +18,11 @@ class WireService:
     """A proxy as the `Service` of our connections."""
 
     def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
+        self.proxy = proxy  # may be replaced: a request has the one that it began with
 
     def receiver(self, connection: ServerConnection) -> WireClient:
         """See Service.receiver."""
-        return WireClient(self._proxy, connection)
+        return WireClient(self.proxy, connection)
 
 
 class WireClient(FrontClient):

@@ -87,6 +87,10 @@ class Acceptor:
         self._closed = False
         self._empty = asyncio.Event()
 
+    def renew(self, house: House) -> None:
+        """Receives newcomers in another way from now on; the shares are the same."""
+        self._house = house
+
     def listen(self, sock: socket.socket) -> None:
         """Begins to accept on a bound socket."""
         sock.setblocking(False)

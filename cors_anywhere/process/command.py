@@ -85,7 +85,11 @@ def serve_given(
         lines[0] = "The configuration is valid."
         announce()
         return 0
-    return server.run(settings, sockets, on_listening=announce)
+
+    def again(*, quiet: bool = False) -> Settings:
+        return Settings.read(given.command_line, environment, quiet=quiet)
+
+    return server.run(settings, sockets, again=again, on_listening=announce)
 
 
 def _report(mistakes: Sequence[Problem]) -> None:

@@ -13,26 +13,31 @@ import socket
 from collections.abc import Callable
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.config.startup import Again
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
-from cors_anywhere.process.orders import Line, by_signals
-from cors_anywhere.process.sockets import bind
+from cors_anywhere.process.orders import Line, Order, by_signals
+from cors_anywhere.process.reloading import carried_out, renewed
+from cors_anywhere.process.sockets import bind, server_tls
 from cors_anywhere.process.supervisor import Supervisor
 from cors_anywhere.process.working import Duty, work
 
 __all__ = ["bind", "run"]
+
+LOG = logging.getLogger("cors_anywhere")
 
 
 def run(
     settings: Settings,
     sockets: list[socket.socket],
     *,
+    again: Again,
     on_listening: Callable[[], object] | None = None,
 ) -> int:
-    """Serves until SIGTERM or SIGINT; the exit status."""
+    """Serves until SIGTERM or SIGINT; the exit status. `again` reads the settings anew."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     _calm_garbage_collector()
-    duty = Duty(settings, sockets, common())
+    duty = Duty(settings, sockets, common(), again, _reopen_log)
     announce = on_listening or _nothing
     count = settings.workers or cores()
     if count == 1:
@@ -47,21 +52,35 @@ async def _serve(duty: Duty, announce: Callable[[], object]) -> int:
 def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
     async def serve(number: int, sock: socket.socket) -> int:
         line = Line(sock)
-        own = duty._replace(settings=part_of(duty.settings, number, count))
+        own = duty._replace(part=lambda settings: part_of(settings, number, count))
         return await work(own, line.orders, line.ready)
 
-    settings = duty.settings
+    def may_reload() -> bool:
+        nonlocal duty
+        settings = renewed(duty.settings, duty.again)
+        if settings is None or not carried_out(lambda: server_tls(settings)):
+            return False
+        duty = duty._replace(settings=settings)
+        supervisor.patience = settings.drain_timeout
+        LOG.info("Reloaded")
+        return True
+
     supervisor = Supervisor(
         lambda number, sock: asyncio.run(serve(number, sock)),
         count,
         duty.sockets,
-        patience=settings.drain_timeout,
+        patience=duty.settings.drain_timeout,
+        before={Order.RELOAD: may_reload},
     )
     return supervisor.run(announce)
 
 
 def _nothing() -> None:
     """Nobody is told."""
+
+
+def _reopen_log() -> None:
+    LOG.info("The log has no file that could be opened anew")
 
 
 def _calm_garbage_collector() -> None:

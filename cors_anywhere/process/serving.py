@@ -15,11 +15,12 @@ from contextlib import asynccontextmanager
 from cors_anywhere.config.announce import listening_urls
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.egress.resolver import Resolver
-from cors_anywhere.errors import Unavailable
+from cors_anywhere.errors import ProxyError, Unavailable
 from cors_anywhere.fronts.wire import WireService
 from cors_anywhere.hooks import CheckRate, ChooseProxy, FirstLook, OnOutcome
 from cors_anywhere.http1.life import ClientLimits
 from cors_anywhere.http1.server import Registry, ServerConnection
+from cors_anywhere.messages import Answer
 from cors_anywhere.process.accepting import ACCEPTS_PER_TURN, Acceptor, House
 from cors_anywhere.process.descriptors import client_limit, connection_limit, idle_limit
 from cors_anywhere.process.shares import Shares
@@ -78,15 +79,7 @@ class ProxyServer:
         settings = proxy.settings
         self.proxy = proxy
         self._service = WireService(proxy)
-        self._limits = ClientLimits(
-            settings.max_header_bytes,
-            settings.max_url_bytes,
-            settings.client_header_timeout,
-            settings.client_idle_timeout,
-            settings.client_stall_timeout,
-            settings.idle_timeout,
-            settings.max_headers,
-        )
+        self._limits = _client_limits(settings)
         self.max_connections = connection_limit(settings)
         self.max_connections_per_client = client_limit(settings)
         self.connections: set[ServerConnection] = set()
@@ -96,13 +89,25 @@ class ProxyServer:
             Shares(self.max_connections, self.max_connections_per_client),
             Unavailable(),
             beyond_share(),
-            proxy.relay.turn_away,
+            self._turn_away,
             server_tls(settings),
             ACCEPTS_PER_TURN if settings.workers == 1 else 1,
         )
+        self._house = house
         self._acceptor = Acceptor(house, self.connections)
         self.urls: tuple[str, ...] = ()
         self.port = 0
+
+    def renew(self, settings: Settings) -> None:
+        """Serves new requests with these settings, and new connections with their certificate.
+        Where it listens and the caps stay. Raises OSError, ssl.SSLError or ValueError, with nothing
+        changed, for files that cannot be read."""
+        house = self._house._replace(tls=server_tls(settings))
+        proxy = self.proxy.renewed(settings)
+        former, self.proxy, self._service.proxy = self.proxy, proxy, proxy
+        self._house, self._limits = house, _client_limits(settings)
+        self._acceptor.renew(house)
+        former.retire()
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Begins to accept on bound sockets, which are its to close from now on.
@@ -117,7 +122,13 @@ class ProxyServer:
             self._acceptor.listen(sock)
 
     def _connection(self, registry: Registry) -> ServerConnection:
-        return ServerConnection(self._service, self.proxy.relay.refuse, self._limits, registry)
+        return ServerConnection(self._service, self._refuse, self._limits, registry)
+
+    def _refuse(self, error: ProxyError, peer: str | None) -> Answer:
+        return self.proxy.relay.refuse(error, peer)
+
+    def _turn_away(self, error: ProxyError, peer: str) -> Answer:
+        return self.proxy.relay.turn_away(error, peer)
 
     def _client_of(self, peer: str) -> str | None:
         trusted = self.proxy.trusted
@@ -139,3 +150,15 @@ class ProxyServer:
         self._acceptor.abort()
         for connection in list(self.connections):
             connection.abort()
+
+
+def _client_limits(settings: Settings) -> ClientLimits:
+    return ClientLimits(
+        settings.max_header_bytes,
+        settings.max_url_bytes,
+        settings.client_header_timeout,
+        settings.client_idle_timeout,
+        settings.client_stall_timeout,
+        settings.idle_timeout,
+        settings.max_headers,
+    )

@@ -14,7 +14,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final, NoReturn
 
@@ -68,15 +68,23 @@ class Supervisor:
 
     `sockets` are those that the workers listen on: they stay open here, so that nobody is refused
     while a worker is replaced. `patience` is the time in seconds that a worker takes for its end.
+    An order that is in `before` is passed on only if what stands there says so.
     """
 
     def __init__(
-        self, work: Work, count: int, sockets: Sequence[socket.socket], *, patience: float
+        self,
+        work: Work,
+        count: int,
+        sockets: Sequence[socket.socket],
+        *,
+        patience: float,
+        before: Mapping[Order, Callable[[], bool]] = {},
     ) -> None:
         self._work = work
         self._workers = [Worker(number) for number in range(count)]
         self._sockets = sockets
-        self._patience = patience
+        self.patience = patience
+        self._before = before
         self._interpreter = Interpreter()
         self._stopping = False
         self._kill_at: float | None = None
@@ -155,9 +163,11 @@ class Supervisor:
     def _pass_on(self, order: Order) -> None:
         if order is Order.STOP:
             LOG.info("Stopping %d workers", len(self._workers))
-            self._stop(self._patience + GRACE_SECONDS)
+            self._stop(self.patience + GRACE_SECONDS)
         elif order is Order.AT_ONCE:
             self._stop(AT_ONCE_SECONDS)
+        elif self._stopping or not self._before.get(order, _always)():
+            return
         for worker in self._workers:
             worker.tell(order)
 
@@ -247,6 +257,10 @@ class Supervisor:
             how,
             f" in {delay:g} s" if delay else "",
         )
+
+
+def _always() -> bool:
+    return True
 
 
 def _noted(_number: int, _frame: object) -> None:

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.config.startup import Again
 from cors_anywhere.process.common import Common
 from cors_anywhere.process.descriptors import client_limit, idle_limit
 from cors_anywhere.process.orders import Order, Orders
+from cors_anywhere.process.reloading import carried_out, renewed
 from cors_anywhere.process.serving import ProxyServer
 from cors_anywhere.proxy import Proxy
 
@@ -25,14 +27,24 @@ LOG = logging.getLogger("cors_anywhere")
 class Duty(NamedTuple):
     """What a process serves, and where."""
 
-    settings: Settings
+    settings: Settings  # the command's
     sockets: list[socket.socket]
     common: Common
+    again: Again
+    reopen: Callable[[], object]
+    """Opens the log file anew."""
+    part: Callable[[Settings], Settings] | None = None
+    """From the command's settings to a worker's own; None for who has no supervisor."""
+
+    @property
+    def own(self) -> Settings:
+        """The settings of this process."""
+        return self.settings if self.part is None else self.part(self.settings)
 
 
 async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -> int:
     """Serves until told to stop; the exit status."""
-    settings, common = duty.settings, duty.common
+    settings, common = duty.own, duty.common
     proxy = Proxy(
         settings,
         max_idle=idle_limit(),
@@ -49,12 +61,29 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
     )
     on_listening()
     while (order := await orders.get()) not in (Order.STOP, Order.AT_ONCE):
-        LOG.info("Told to %s, which does nothing here", order.name.lower())
+        if order is Order.REOPEN:
+            duty.reopen()
+        else:
+            duty = _reloaded(duty, server)
     if order is Order.STOP:
-        await _finish(server, settings, orders)
+        await _finish(server, duty.settings, orders)
     server.abort()
     await server.proxy.close()
     return 0
+
+
+def _reloaded(duty: Duty, server: ProxyServer) -> Duty:
+    """The duty from now on: with new settings, unless something is wrong with them."""
+    supervised = duty.part is not None
+    settings = renewed(duty.settings, duty.again, quiet=supervised)
+    if settings is None:
+        return duty
+    changed = duty._replace(settings=settings)
+    if not carried_out(lambda: server.renew(changed.own)):
+        return duty
+    if not supervised:
+        LOG.info("Reloaded")
+    return changed
 
 
 async def _finish(server: ProxyServer, settings: Settings, orders: Orders) -> None:

@@ -22,7 +22,7 @@ class Failing:
     def bind(self, settings: Settings) -> list[socket.socket]:
         raise self.error
 
-    def run(self, settings: Settings, sockets: Any, *, on_listening: Any = None) -> int:
+    def run(self, settings: Settings, sockets: Any, **_: Any) -> int:
         raise AssertionError
 
 

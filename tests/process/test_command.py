@@ -14,6 +14,7 @@ import pytest
 
 from cors_anywhere.config.options import OPTIONS
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.config.startup import Again
 from cors_anywhere.process.command import main
 
 
@@ -39,9 +40,11 @@ class FakeServer:
         settings: Settings,
         sockets: list[socket.socket],
         *,
+        again: Again,
         on_listening: Callable[[], object] | None = None,
     ) -> int:
         self.settings = settings
+        self.again = again
         if on_listening:
             on_listening()
         for opened in sockets:
@@ -62,7 +65,7 @@ def test_the_proxy_is_served_and_its_status_returned(capsys: pytest.CaptureFixtu
 def test_nothing_is_printed_before_it_listens(capsys: pytest.CaptureFixture[str]) -> None:
     class Silent(FakeServer):
         def run(self, settings: Settings, sockets: list[socket.socket], **_: object) -> int:
-            return super().run(settings, sockets)
+            return super().run(settings, sockets, again=lambda **_: settings)
 
     main(["--port", "0"], {}, Silent())
     assert capsys.readouterr() == ("", "")
