@@ -109,6 +109,29 @@ class ProhibitedTarget(Refused):
     sentence = "The proxy does not connect to this target."
 
 
+class NavigationRefused(Refused):
+    """A browser would have shown the reply as a page of the proxy's own origin. `url` is what it
+    asked for."""
+
+    sentence = (
+        "This is a CORS proxy: scripts of web pages read other sites through it, but it cannot be"
+        " browsed with."
+    )
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            hint="The operator of this proxy can allow it with --allow-navigation.",
+            rule="navigation",
+        )
+        self.url = url
+
+
+class ServiceWorkerRefused(Refused):
+    """A target's script would have answered all requests for the proxy's own pages."""
+
+    sentence = "No service worker may come through this proxy: it would take over its whole origin."
+
+
 class HeaderRequired(ProxyError):
     status, reason, error = 400, "Header required", "http_request_error"
 

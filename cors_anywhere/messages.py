@@ -80,6 +80,15 @@ class Mount(NamedTuple):
     private: bool  # written as an address or localhost: whatever its address is, it may be
 
 
+class Use(Enum):
+    """What a browser makes of a reply."""
+
+    DATA = "what a page reads, shows or runs as its own"
+    WORKER = "the script of a worker, which has the proxy's origin"
+    DOCUMENT = "a page, in a tab or within another"
+    SERVICE_WORKER = "what would answer all later requests for the proxy's pages"
+
+
 class RequestHead(NamedTuple):
     """What a client asked."""
 
@@ -133,6 +142,8 @@ class Plan(NamedTuple):
     private: bool = False  # named by the operator: whatever its name and address are, it may be
     continued: Fields = ()  # the client's of which the proxy sends a continuation: CDN-Loop
     mount: Mount | None = None  # what it was asked for by; None for the open proxy
+    use: Use = Use.DATA
+    authorized: bool = False  # the client sent an Authorization
 
 
 class Answer(NamedTuple):

@@ -134,6 +134,7 @@ def _policy(settings: Settings, loop_token: str, *, metered: bool) -> Policy:
     return Policy(
         choices(settings),
         help_page=_help_page(settings),
+        navigation_page=_page("navigation.html"),
         loop_token=loop_token,
         is_known_name=has_public_suffix,
         metered=metered,
@@ -190,6 +191,7 @@ def choices(settings: Settings) -> Choices:
         forwarded_headers=settings.forwarded_headers,
         cors_max_age=settings.cors_max_age,
         redirect_same_origin=settings.redirect_same_origin,
+        allow_navigation=settings.allow_navigation,
         max_redirects=settings.max_redirects,
         max_body_bytes=settings.max_body_bytes,
         max_response_bytes=settings.max_response_bytes,
@@ -225,5 +227,8 @@ def _listener(settings: Settings, hook: OnOutcome | None) -> Callable[[Outcome],
 def _help_page(settings: Settings) -> tuple[str, str]:
     if settings.help_text is not None:
         return settings.help_type, settings.help_text
-    text = resources.files("cors_anywhere").joinpath("pages", "help.txt").read_text("utf-8")
-    return "text/plain", text
+    return "text/plain", _page("help.txt")
+
+
+def _page(name: str) -> str:
+    return resources.files("cors_anywhere").joinpath("pages", name).read_text("utf-8")

@@ -205,6 +205,7 @@ async def serve(
     policy = Policy(
         choices(Settings()),
         help_page=("text/plain", "?"),
+        navigation_page="",
         loop_token="us",
         is_known_name=has_public_suffix,
         metered=metered,
@@ -441,6 +442,7 @@ async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no
     policy = Policy(
         choices(Settings()),
         help_page=("text/plain", "?"),
+        navigation_page="",
         loop_token="us",
         is_known_name=has_public_suffix,
     )

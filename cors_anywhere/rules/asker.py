@@ -79,15 +79,18 @@ class Askers:
         own: str | None,
         *,
         mounted: bool = False,
+        document: bool = False,
     ) -> None:
         """Whether who asks is served. Raises HeaderRequired or Refused.
+
+        A `document` that may be shown needs no header: nobody can add one to a link.
 
         In a mount the proxy's own origin is the application's, and is allowed. Elsewhere the
         pattern "self" allows it where no name can be made to point here: by DNS rebinding any
         name's page can be of our own origin.
         """
         is_own = origin is not None and origin == own
-        if self._required and not is_own and self._any_of.isdisjoint(index):
+        if self._required and not is_own and self._any_of.isdisjoint(index) and not document:
             names = ",".join(self._required)
             raise HeaderRequired(
                 f"Missing required request header. Must specify one of: {names}",
@@ -109,6 +112,17 @@ class Askers:
                 f'The origin "{name}" was not whitelisted by the operator of this proxy.',
                 rule="allowed-origins",
             )
+
+
+def may_be_own_page(index: Mapping[str, str], own: str | None) -> bool:
+    """Whether a page of the proxy's own origin may be what asks; no harm is done where another one
+    counts as it."""
+    if own is None:
+        return False
+    site = index.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return index.get("origin") == own or (index.get("referer", "") + "/").startswith(own + "/")
 
 
 def _is_same_origin(index: Mapping[str, str], own: str) -> bool:

@@ -15,6 +15,7 @@ from cors_anywhere.tokens import is_token, list_items
 
 ALLOW_ORIGIN: Final = "access-control-allow-origin"
 EXPOSE_HEADERS: Final = "access-control-expose-headers"
+TIMING_ALLOW_ORIGIN: Final = "timing-allow-origin"
 
 # What a preflight may have echoed. Browsers stay far below; the bounds keep an attacker from
 # having the proxy hand back a large reply to a large request for nothing.
@@ -70,7 +71,10 @@ def reply_fields(names: Iterable[str], hops: int) -> list[tuple[str, str]]:
     exposed += ("x-final-url", "x-request-url")
     if hops:
         exposed += [redirect_name(number) for number in range(1, hops + 1)]
-    return [allow_origin(), (EXPOSE_HEADERS, ",".join(exposed))]
+    allowed = allow_origin()
+    # Who may read the reply may know its size and times too (Resource Timing, section 4.5).
+    timing = (TIMING_ALLOW_ORIGIN, allowed[1])
+    return [allowed, timing, (EXPOSE_HEADERS, ",".join(exposed))]
 
 
 def redirect_name(number: int) -> str:
@@ -79,15 +83,20 @@ def redirect_name(number: int) -> str:
 
 
 def vary_on_origin(fields: Fields) -> Sequence[tuple[str, str]]:
-    """The same fields, saying in `Vary` that the reply depends on the origin (RFC 9110 s. 12.5.5).
+    """The same fields, saying in `Vary` that the reply depends on the origin.
 
     Needed wherever another origin would have got another reply, else a cache mixes them up.
     """
+    return vary_on("origin", fields)
+
+
+def vary_on(request_field: str, fields: Fields) -> Sequence[tuple[str, str]]:
+    """The same fields, with a field of the request in `Vary` (RFC 9110 section 12.5.5)."""
     known = [value for name, value in fields if name.lower() == "vary"]
     listed = {item.lower() for item in list_items(known)}
-    if "*" in listed or "origin" in listed:
+    if "*" in listed or request_field in listed:
         return fields
-    merged = ", ".join([value for value in known if value.strip(" \t,")] + ["origin"])
+    merged = ", ".join([value for value in known if value.strip(" \t,")] + [request_field])
     return [field for field in fields if field[0].lower() != "vary"] + [("vary", merged)]
 
 

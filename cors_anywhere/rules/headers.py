@@ -212,7 +212,7 @@ def request_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) ->
 def reply_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) -> FieldTable:
     """The table of targets' replies; `remove` and `replace` as in that of requests."""
     chosen = {name.lower(): DROP for name in (*remove, *replace)}
-    return FieldTable(chosen | _REPLY, _REPLY_PREFIXES, _REPLY_SUFFIXES)
+    return FieldTable(_REPLY | chosen, _REPLY_PREFIXES, _REPLY_SUFFIXES)
 
 
 # --- what the operator may set -------------------------------------------------------------------

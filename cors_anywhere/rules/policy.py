@@ -7,7 +7,7 @@ or how anything is sent: every answer is a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cors_anywhere.errors import (
@@ -31,12 +31,15 @@ from cors_anywhere.messages import (
     ReplyHead,
     RequestHead,
     Target,
+    Use,
 )
-from cors_anywhere.rules import headers, redirects, replies
-from cors_anywhere.rules.asker import Askers, own_origin
+from cors_anywhere.rules import headers, navigation, redirects, replies
+from cors_anywhere.rules.asker import Askers, may_be_own_page, own_origin
+from cors_anywhere.rules.challenges import silent
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
 from cors_anywhere.rules.mounts import Mounts, covers
+from cors_anywhere.rules.navigation import use_of
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.overrides import Overrides
 from cors_anywhere.rules.secrets import Secret
@@ -66,21 +69,24 @@ class Choices(NamedTuple):
     forwarded_headers: bool
     cors_max_age: int  # seconds; 0: not sent
     redirect_same_origin: bool
+    allow_navigation: bool
     max_redirects: int
     max_body_bytes: int | None
     max_response_bytes: int | None
 
 
 class Policy:
-    """The decisions of one proxy. `help_page` is its type and text; `loop_token` names the
-    instance in `CDN-Loop`; `is_known_name` tells whether a name is under a known public suffix.
-    `metered` says that requests count even without a rate limit."""
+    """The decisions of one proxy. `help_page` is its type and text; `navigation_page` is shown to
+    who followed a link, see Replies; `loop_token` names the instance in `CDN-Loop`; `is_known_name`
+    tells whether a name is under a known public suffix. `metered` says that requests count even
+    without a rate limit."""
 
     def __init__(
         self,
         choices: Choices,
         *,
         help_page: tuple[str, str],
+        navigation_page: str,
         loop_token: str,
         is_known_name: Callable[[str], bool],
         metered: bool = False,
@@ -119,6 +125,7 @@ class Policy:
         )
         self._replies = replies.Replies(
             help_page,
+            navigation_page,
             by_origin=self._askers.by_origin,
             max_age=choices.cors_max_age,
             added=choices.set_response_headers,
@@ -145,20 +152,31 @@ class Policy:
             if door is Door.PREFLIGHT:
                 return self._replies.preflight(index)
             return self._replies.help if door is Door.HELP else replies.NOT_NEEDED
+        use = use_of(index)
+        if use is not Use.DATA:
+            documents = self._choices.allow_navigation or door.mount is not None
+            navigation.check(use, door.target, documents=documents)
         if "cdn-loop" in index and self._injections.passed_through(head):
             raise LoopDetected(rule="loop")
         own = own_origin(head.scheme, index.get("host"))
         origin = self._askers.identify(index, own)
-        self._askers.check(index, origin, own, mounted=head.mounted)
+        self._askers.check(index, origin, own, mounted=head.mounted, document=use is Use.DOCUMENT)
         if not self._metered:
-            return self._plan(head, door, origin, own, upgrade)
+            return self._plan(head, index, door, origin, own, use, upgrade)
         try:
-            return Metered(origin, self._plan(head, door, origin, own, upgrade))
+            return Metered(origin, self._plan(head, index, door, origin, own, use, upgrade))
         except ProxyError as error:
             return Metered(origin, error)
 
     def _plan(
-        self, head: RequestHead, asked: Asked, origin: str | None, own: str | None, upgrade: bool
+        self,
+        head: RequestHead,
+        index: Mapping[str, str],
+        asked: Asked,
+        origin: str | None,
+        own: str | None,
+        use: Use,
+        upgrade: bool,
     ) -> Plan | Answer:
         target, mount = asked
         there = target.origin
@@ -189,6 +207,8 @@ class Policy:
             private,
             continued,
             mount,
+            use,
+            "authorization" in index,
         )
 
     def outbound(self, head: RequestHead, plan: Plan) -> Fields:
@@ -213,13 +233,13 @@ class Policy:
             if (
                 new
                 and redirects.may_follow(plan, reply, most=most, replayable=replayable)
-                and (plan.mount is None or self._follows_from(plan.mount, head, plan, new))
+                and (plan.mount is None or self._follows_from(plan.mount, plan, new))
                 and not self._injections.keeps_apart(plan.target, new)
             ):
                 return Follow(self._judged(redirects.next_plan(plan, reply, new)))
         return self._deliver(head, plan, reply)
 
-    def _follows_from(self, mount: Mount, head: RequestHead, plan: Plan, new: Target) -> bool:
+    def _follows_from(self, mount: Mount, plan: Plan, new: Target) -> bool:
         """Whether a redirect of a mount is followed here.
 
         Within the mount it is the browser's to follow: what it shows has the right base URL then,
@@ -228,7 +248,7 @@ class Policy:
         """
         if covers(mount, new):
             return plan.upgrade
-        return self._choices.open_proxy and not _shows_a_document(head)
+        return self._choices.open_proxy and plan.use is not Use.DOCUMENT
 
     def _judged(self, plan: Plan) -> Plan:
         """The plan of a redirect, through the same rules as the first."""
@@ -241,11 +261,14 @@ class Policy:
 
     def _deliver(self, head: RequestHead, plan: Plan, reply: ReplyHead) -> Deliver:
         received = self._reply_table.sort(reply.fields)
+        gathered = received.gathered
         places: dict[str, str | None] = {}
-        if "location" in received.gathered or "content-location" in received.gathered:
+        if "location" in gathered or "content-location" in gathered:
             places = redirects.relocated(
-                plan, reply, received.gathered, lambda place: self._lead_to(place, head, plan)
+                plan, reply, gathered, lambda place: self._lead_to(place, head, plan)
             )
+        if "www-authenticate" in gathered and _is_for_own_page(head):
+            places["www-authenticate"] = silent(gathered["www-authenticate"])
         fields = self._replies.proxied(
             received,
             plan=plan,
@@ -266,7 +289,7 @@ class Policy:
         path = self._mounts.path_to(place)
         if path is not None:
             return own_url + path
-        through = self._choices.open_proxy and not _shows_a_document(head)
+        through = self._choices.open_proxy and plan.use is not Use.DOCUMENT
         return f"{own_url}/{place.url}" if through else place.url
 
     # --- the proxy's own replies --------------------------------------------------------------
@@ -287,8 +310,9 @@ def _exceeds(length: Length, limit: int) -> bool:
     return isinstance(length, int) and length > limit
 
 
-def _shows_a_document(head: RequestHead) -> bool:
-    return head.get("sec-fetch-mode") == "navigate"
+def _is_for_own_page(head: RequestHead) -> bool:
+    index = head.by_name()
+    return may_be_own_page(index, own_origin(head.scheme, index.get("host")))
 
 
 def _check_switch(reply: ReplyHead) -> None:

@@ -20,6 +20,9 @@ from cors_anywhere.rules.doors import escape
 from cors_anywhere.rules.mounts import covers
 
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+LED_TO: Final = "x-cors-location"
+"""The field that tells what a `Location` said that is not passed on."""
+
 _KEEPS_METHOD: Final = frozenset((307, 308))
 
 _CONTENT: Final = frozenset(  # meaningless once the body is gone (RFC 9110 section 15.4)
@@ -101,8 +104,9 @@ def relocated(
     lead_to: Callable[[Target], str],
 ) -> dict[str, str | None]:
     """The `Location` and `Content-Location` that lead through the proxy, by name; None for a
-    redirect that leads to nothing that can be fetched, and is not passed on. `lead_to` has the URL
-    by which a client gets at a target.
+    redirect that leads to nothing that can be fetched, and is not passed on: under the proxy's
+    origin `javascript:` would run. A script may still read where it led. `lead_to` has the URL by
+    which a client gets at a target.
 
     A `Location` counts in redirects and in 201 (RFC 9110 section 10.2.2); elsewhere it means
     nothing and stays as it is. So does a name that is no http(s) URL where no browser follows it.
@@ -114,6 +118,7 @@ def relocated(
             places["location"] = lead_to(place)
         elif reply.status in REDIRECTS:
             places["location"] = None
+            places[LED_TO] = gathered["location"][0]
     if "content-location" in gathered:
         place = resolve_location(plan.target, gathered["content-location"][0])
         if place is not None:

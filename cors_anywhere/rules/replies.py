@@ -7,29 +7,48 @@ Must not know: when each of them is given.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
+from string import Template
 from typing import Final
 
-from cors_anywhere.errors import ProxyError, TooManyRequests
-from cors_anywhere.messages import Answer, Fields, Plan, Target
+from cors_anywhere.errors import NavigationRefused, ProxyError, TooManyRequests
+from cors_anywhere.messages import Answer, Fields, Plan, Target, Use
 from cors_anywhere.rules import cors
+from cors_anywhere.rules.doors import escape
 from cors_anywhere.rules.headers import Sorted
 from cors_anywhere.tokens import list_items
 
 _TEXT: Final = ("content-type", "text/plain; charset=utf-8")
+_PAGE: Final = (
+    ("content-type", "text/html; charset=utf-8"),
+    ("content-security-policy", "default-src 'none'"),
+    ("referrer-policy", "no-referrer"),
+)
 _CONTROLS: Final = dict.fromkeys([*range(0x20), 0x7F])
 
-NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain")], b"no")
+# Of our own replies alone: scripts and styles that targets send with a wrong type do load.
+_NO_SNIFFING: Final = ("x-content-type-options", "nosniff")
+
+# What a stranger sends is no page of our origin, whoever gets a browser to show it, and may be used
+# by pages that demand to be told so (Fetch, "cross-origin resource policy check").
+_SANDBOX: Final = ("content-security-policy", "sandbox")
+_FOR_EVERYONE: Final = ("cross-origin-resource-policy", "cross-origin")
+_PRIVATE: Final = ("cache-control", "private")
+
+NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain"), _NO_SNIFFING], b"no")
 
 
 class Replies:
-    """The replies of one proxy. `help_page` is its type and text; `by_origin` says that they
-    depend on the origin; `max_age` is how long a preflight holds, in seconds (0: not said); `added`
-    are the operator's own fields of targets' replies."""
+    """The replies of one proxy. `help_page` is its type and text; `navigation_page` is HTML in
+    which `$url` stands for the URL that somebody wanted to see; `by_origin` says that they depend
+    on the origin; `max_age` is how long a preflight holds, in seconds (0: not said); `added` are
+    the operator's own fields of targets' replies."""
 
     def __init__(
         self,
         help_page: tuple[str, str],
+        navigation_page: str,
         *,
         by_origin: bool,
         max_age: int,
@@ -38,10 +57,14 @@ class Replies:
         kind, text = help_page
         fields = own_fields([("content-type", f"{kind}; charset=utf-8")])
         self.help = Answer(200, "OK", fields, text.encode())
+        self._navigation_page = Template(navigation_page)
         self._by_origin = by_origin
         self._max_age = max_age
-        self._added = list({name.lower(): (name, value) for name, value in added}.values())
-        self._added_names = [name.lower() for name, _ in self._added]
+        operators = tuple({name.lower(): (name, value) for name, value in added}.values())
+        self._added = (*operators, _SANDBOX, _FOR_EVERYONE)
+        # A worker would have the origin "null" in a sandbox.
+        self._added_to_workers = (*operators, _FOR_EVERYONE)
+        self._operators_names = [name.lower() for name, _ in operators]
 
     def preflight(self, index: Mapping[str, str]) -> Answer:
         """Allows what is asked for, whoever asks.
@@ -54,19 +77,24 @@ class Replies:
             index.get("access-control-request-headers"),
             max_age=self._max_age,
         )
-        return Answer(200, "OK", self.varying(fields), b"")
+        return Answer(200, "OK", self.varying([_NO_SNIFFING, *fields]), b"")
 
     def failed(self, error: ProxyError, plan: Plan | None) -> Answer:
         """What a failure causes; `plan` is what was being carried out."""
-        fields = [_TEXT, *error.fields]
+        page = isinstance(error, NavigationRefused)
+        fields = [*(_PAGE if page else (_TEXT,)), *error.fields]
         if isinstance(error, TooManyRequests):
             fields += error.when
         if error.error:
             fields.append(("proxy-status", _proxy_status(error)))
         if plan is not None:
             fields += report(plan)
-        lines = [error.detail, error.hint, _which_hop(error, plan)]
-        body = "\n".join(filter(None, lines)).encode()
+        if isinstance(error, NavigationRefused):
+            url = html.escape(escape(error.url))
+            body = self._navigation_page.substitute(url=url).encode()
+        else:
+            lines = [error.detail, error.hint, _which_hop(error, plan)]
+            body = "\n".join(filter(None, lines)).encode()
         return Answer(error.status, error.reason, self.varying(own_fields(fields)), body)
 
     def proxied(
@@ -77,14 +105,31 @@ class Replies:
         places: Mapping[str, str | None],
         keep_length: bool,
     ) -> Fields:
-        """The client's head for a target's reply, with the operator's own fields."""
-        if self._added:
-            received = Sorted(
-                received.fields + self._added, received.names + self._added_names, received.gathered
-            )
-        return self.varying(
-            proxied_fields(received, plan=plan, places=places, keep_length=keep_length)
-        )
+        """The client's head for a target's reply, with the operator's own fields, without framing.
+
+        `received` are the fields that pass, `places` what takes the place of some of them, or drops
+        them. `keep_length` passes `Content-Length` on where it describes the resource instead of
+        framing a body: in replies to `HEAD` and in 304 (RFC 9110 section 8.6).
+        """
+        fields, names, gathered = received
+        if places:
+            fields = [field for field in fields if field[0].lower() not in places]
+            names = [name for name in names if name not in places]
+            given = [(name, place) for name, place in places.items() if place is not None]
+            fields += given
+            names += [name for name, _ in given]
+        if self._operators_names:
+            names = names + self._operators_names
+        if keep_length and (length := _single_length(gathered)):
+            fields.append(("content-length", length))
+        if plan.authorized and "cache-control" not in names:
+            fields.append(_PRIVATE)
+        fields += self._added_to_workers if plan.use is Use.WORKER else self._added
+        fields += report(plan)
+        fields += cors.reply_fields(names, len(plan.hops))
+        if plan.use is Use.WORKER:  # the same in a document's place needs the sandbox
+            return self.varying(cors.vary_on("sec-fetch-dest", fields))
+        return self.varying(fields)
 
     def varying(self, fields: Fields) -> Fields:
         """The same fields, with a `Vary` where another origin would have got another reply."""
@@ -100,34 +145,7 @@ def go_there(target: Target) -> Answer:
 
 def own_fields(fields: Fields) -> list[tuple[str, str]]:
     """The fields of a reply of our own, with those that let a page read it."""
-    return [*fields, *cors.own_reply_fields(name for name, _ in fields)]
-
-
-def proxied_fields(
-    received: Sorted,
-    *,
-    plan: Plan,
-    places: Mapping[str, str | None],
-    keep_length: bool,
-) -> list[tuple[str, str]]:
-    """The client's head for a target's reply, without framing.
-
-    `received` are the fields that pass, `places` what takes the place of some of them, or drops
-    them. `keep_length` passes `Content-Length` on where it describes the resource instead of
-    framing a body: in replies to `HEAD` and in 304 (RFC 9110 section 8.6).
-    """
-    fields, names, gathered = received
-    if places:
-        fields = [field for field in fields if field[0].lower() not in places]
-        names = [name for name in names if name not in places]
-        given = [(name, place) for name, place in places.items() if place is not None]
-        fields += given
-        names += [name for name, _ in given]
-    if keep_length and (length := _single_length(gathered)):
-        fields.append(("content-length", length))
-    fields += report(plan)
-    fields += cors.reply_fields(names, len(plan.hops))
-    return fields
+    return [*fields, _NO_SNIFFING, *cors.own_reply_fields(name for name, _ in fields)]
 
 
 def report(plan: Plan) -> Fields:

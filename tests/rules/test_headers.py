@@ -359,3 +359,8 @@ def test_any_other_field_of_a_reply_can(name: str) -> None:
 def test_a_value_of_a_reply_that_would_break_the_message_cannot_be_set() -> None:
     with pytest.raises(ValueError, match="control character"):
         check_reply_settable("X-A", "v\r\nX-B: w")
+
+
+def test_the_operator_may_remove_a_challenge() -> None:
+    table = reply_table(remove=["WWW-Authenticate"])
+    assert table.sort([("www-authenticate", "Basic"), ("X-A", "1")]).fields == [("X-A", "1")]

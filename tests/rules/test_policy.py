@@ -15,11 +15,13 @@ from cors_anywhere.errors import (
     InvalidPort,
     LoopDetected,
     MethodNotAllowed,
+    NavigationRefused,
     ProhibitedTarget,
     ProxyAuthenticationDemanded,
     ProxyError,
     Refused,
     ResponseBodyTooLarge,
+    ServiceWorkerRefused,
 )
 from cors_anywhere.messages import (
     CHUNKED,
@@ -33,6 +35,7 @@ from cors_anywhere.messages import (
     Plan,
     ReplyHead,
     RequestHead,
+    Use,
 )
 from cors_anywhere.proxy import choices
 from cors_anywhere.rules.policy import Policy
@@ -49,6 +52,7 @@ def policy(*, metered: bool = False, **settings: Any) -> Policy:
     return Policy(
         choices(Settings(**settings)),
         help_page=page,
+        navigation_page="<h1>$url</h1>",
         loop_token="us",
         is_known_name=has_public_suffix,
         metered=metered,
@@ -122,6 +126,10 @@ ORDER: dict[str, tuple[RequestHead, type[ProxyError]]] = {
     "method": (request("/index.php", "TRACE", origin=None), MethodNotAllowed),
     "port": (request("/http://a.test:65536/", origin=None), InvalidPort),
     "host": (request("/favicon.ico", origin=None), InvalidHost),
+    "navigation": (
+        request(origin=None, cdn_loop="us", sec_fetch_mode="navigate"),
+        NavigationRefused,
+    ),
     "loop": (request(origin=None, cdn_loop="us"), LoopDetected),
     "header": (request(origin=None), HeaderRequired),
     "denied": (request(origin="https://bad.test"), Refused),
@@ -175,7 +183,8 @@ def test_what_is_no_url_gets_the_help_page_whoever_asks(path: str) -> None:
 @pytest.mark.parametrize("path", ["/iscorsneeded", "/iscorsneeded/x", "/iscorsneeded?x"])
 def test_iscorsneeded_is_told_no_without_any_cors_field(path: str) -> None:
     answer = answered(policy(**STRICT), request(path, origin=None))
-    assert answer == Answer(200, "OK", [("content-type", "text/plain")], b"no")
+    assert (answer.status, answer.body) == (200, b"no")
+    assert [name for name, _ in answer.fields] == ["content-type", "x-content-type-options"]
 
 
 def test_a_longer_word_than_iscorsneeded_is_a_host() -> None:
@@ -629,6 +638,73 @@ def test_a_target_cannot_ask_for_the_proxys_credentials() -> None:
         delivered(policy(), request(), reply(407))
 
 
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "myapp://callback?code=1"])
+def test_where_a_redirect_led_that_is_not_passed_on_is_told(location: str) -> None:
+    got = delivered(policy(), request(), reply(302, location=location))
+    assert (values(got.fields, "location"), values(got.fields, "x-cors-location")) == (
+        [],
+        [location],
+    )
+    (exposed,) = values(got.fields, "access-control-expose-headers")
+    assert "x-cors-location" in exposed.split(",")
+
+
+CHALLENGES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "own-page": ({"origin": None, "sec_fetch_site": "same-origin"}, []),
+    "own-page-that-says-its-origin": ({"origin": "https://proxy.test"}, []),
+    "own-image-over-plain-http": ({"origin": None, "referer": "https://proxy.test/p"}, []),
+    "other-page": ({"sec_fetch_site": "cross-site"}, ["Basic"]),
+    "other-page-over-plain-http": ({}, ["Basic"]),
+    "like-our-own": ({"origin": None, "referer": "https://proxy.test.evil.test/"}, ["Basic"]),
+    "tool": ({"origin": None}, ["Basic"]),
+}
+
+
+@pytest.mark.parametrize(("fields", "seen"), CHALLENGES.values(), ids=CHALLENGES)
+def test_a_person_is_asked_for_no_password_in_the_proxys_name(
+    fields: dict[str, Any], seen: list[str]
+) -> None:
+    got = delivered(
+        policy(require_headers=()),
+        request(**fields),
+        ReplyHead(401, "", (("WWW-Authenticate", "Basic"),), 0),
+    )
+    assert values(got.fields, "www-authenticate") == seen
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+
+def test_pages_pass_sandboxed_where_the_operator_allows_it_and_service_workers_do_not() -> None:
+    deciding = policy(allow_navigation=True)
+    got = delivered(deciding, request(sec_fetch_dest="document"), reply())
+    assert values(got.fields, "content-security-policy") == ["sandbox"]
+    with pytest.raises(ServiceWorkerRefused):
+        deciding.admit(request(sec_fetch_dest="serviceworker"))
+
+
+@pytest.mark.parametrize("path", ["/", "/iscorsneeded"])
+def test_the_proxys_own_pages_may_be_looked_at(path: str) -> None:
+    head = request(path, sec_fetch_mode="navigate", sec_fetch_dest="document")
+    assert answered(policy(), head).status == 200
+
+
+def test_a_workers_script_comes_without_the_sandbox() -> None:
+    got = delivered(policy(), request(sec_fetch_dest="worker"), reply())
+    assert values(got.fields, "content-security-policy") == []
+
+
+def test_a_request_with_credentials_has_its_reply_marked_private() -> None:
+    got = delivered(policy(), request(authorization="Bearer x"), reply())
+    assert values(got.fields, "cache-control") == ["private"]
+    assert values(delivered(policy(), request(), reply()).fields, "cache-control") == []
+
+
+def test_a_link_to_a_page_that_is_allowed_needs_no_header() -> None:
+    head = request(origin=None, sec_fetch_mode="navigate")
+    assert planned(policy(allow_navigation=True), head).use is Use.DOCUMENT
+
+
 # --- who asks ---------------------------------------------------------------------------------
 
 
@@ -652,6 +728,8 @@ def test_in_a_mount_its_pages_are_served_beside_the_allowed_origins() -> None:
 RULES: dict[str, tuple[RequestHead, dict[str, Any], str]] = {
     "method": (request(method="TRACE"), {}, "method"),
     "loop": (request(cdn_loop="us"), {}, "loop"),
+    "navigation": (request(sec_fetch_dest="iframe"), {}, "navigation"),
+    "service-worker": (request(service_worker="script"), {}, "service-worker"),
     "required-header": (request(origin=None), {}, "required-header"),
     "denied-origin": (request(), {"deny_origins": (PAGE,)}, "denied-origin"),
     "allowed-origins": (request(), {"allow_origins": ("https://a.test",)}, "allowed-origins"),
@@ -782,6 +860,20 @@ def test_what_leads_out_of_a_mount_passes_the_rules_of_any_target() -> None:
     assert not plan.private
     with pytest.raises(ProhibitedTarget, match="special-name"):
         followed(deciding, head, plan, reply(302, location="http://localhost:3000/"))
+
+
+def test_a_mounts_pages_may_be_looked_at_sandboxed_and_it_has_no_service_worker() -> None:
+    deciding = policy(**MOUNTED)
+    head = request("/api/x", origin=None, sec_fetch_mode="navigate", sec_fetch_site="none")
+    got = delivered(deciding, head, reply())
+    assert values(got.fields, "content-security-policy") == ["sandbox"]
+    with pytest.raises(ServiceWorkerRefused):
+        deciding.admit(request("/api/x", service_worker="script"))
+
+
+def test_beside_mounts_no_page_may_be_looked_at() -> None:
+    with pytest.raises(NavigationRefused):
+        policy(**BESIDE).admit(request(sec_fetch_mode="navigate"))
 
 
 def test_a_document_is_never_led_out_of_a_mount_by_the_proxy() -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from cors_anywhere.errors import GatewayError, MethodNotAllowed, ProxyError, TooManyRequests
-from cors_anywhere.messages import Answer, Fields, Hop, Plan
+from cors_anywhere.errors import (
+    GatewayError,
+    MethodNotAllowed,
+    NavigationRefused,
+    ProxyError,
+    TooManyRequests,
+)
+from cors_anywhere.messages import Answer, Fields, Hop, Plan, Use
 from cors_anywhere.rules.headers import reply_table
-from cors_anywhere.rules.replies import Replies, clean_reason, proxied_fields
+from cors_anywhere.rules.replies import NOT_NEEDED, Replies, clean_reason, go_there
 from tests.support.urls import parse_path
 
 FIRST, FINAL = "https://api.example/x", "https://api.example/z"
@@ -23,7 +30,9 @@ def plan(hops: Sequence[Hop] = ()) -> Plan:
 
 
 def replies(*, by_origin: bool = False, max_age: int = 0) -> Replies:
-    return Replies(("text/html", "<h1>Help</h1>"), by_origin=by_origin, max_age=max_age)
+    help_page = ("text/html", "<h1>Help</h1>")
+    page = '<a href="$url">$url</a>'
+    return Replies(help_page, page, by_origin=by_origin, max_age=max_age)
 
 
 def failed(error: ProxyError, during: Plan | None = None) -> Answer:
@@ -106,6 +115,18 @@ def test_the_429_has_the_meters_text_and_fields_and_lets_scripts_read_them() -> 
     assert "retry-after" in exposed(answer.fields).split(",")
 
 
+def test_who_followed_a_link_gets_a_page_without_scripts_whatever_the_link_says() -> None:
+    answer = failed(NavigationRefused("""https://a.example/"><script>'&\x80"""))
+    assert (answer.status, values(answer.fields, "content-type")) == (
+        403,
+        ["text/html; charset=utf-8"],
+    )
+    assert values(answer.fields, "content-security-policy") == ["default-src 'none'"]
+    assert "http_request_denied" in values(answer.fields, "proxy-status")[0]
+    url = "https://a.example/&quot;&gt;&lt;script&gt;&#x27;&amp;%80"
+    assert answer.body.decode() == f'<a href="{url}">{url}</a>'
+
+
 @pytest.mark.parametrize(("by_origin", "vary"), [(True, ["origin"]), (False, [])])
 def test_replies_that_depend_on_the_origin_say_so(by_origin: bool, vary: list[str]) -> None:
     deciding = replies(by_origin=by_origin)
@@ -121,26 +142,32 @@ def received(
     hops: Sequence[Hop] = (),
     places: Mapping[str, str | None] | None = None,
     keep_length: bool = False,
+    **of_plan: Any,
 ) -> list[tuple[str, str]]:
-    return proxied_fields(
-        reply_table().sort(fields),
-        plan=plan(hops),
-        places=places or {},
-        keep_length=keep_length,
+    return list(
+        replies().proxied(
+            reply_table().sort(fields),
+            plan=plan(hops)._replace(**of_plan),
+            places=places or {},
+            keep_length=keep_length,
+        )
     )
 
 
 def passed(*fields: tuple[str, str], keep_length: bool = False) -> list[tuple[str, str]]:
     """What the client gets of these fields, without those that every reply has."""
-    return received(*fields, keep_length=keep_length)[:-4]
+    return received(*fields, keep_length=keep_length)[:-7]
 
 
 def test_a_reply_says_what_was_fetched_and_lets_the_page_read_it() -> None:
     assert received(("Content-Type", "text/plain")) == [
         ("Content-Type", "text/plain"),
+        ("content-security-policy", "sandbox"),
+        ("cross-origin-resource-policy", "cross-origin"),
         ("x-request-url", FIRST),
         ("x-final-url", FINAL),
         ("access-control-allow-origin", "*"),
+        ("timing-allow-origin", "*"),
         ("access-control-expose-headers", "content-type,x-final-url,x-request-url"),
     ]
 
@@ -174,9 +201,12 @@ def test_the_targets_connection_cannot_remove_what_we_state() -> None:
     assert [name for name, _ in head] == [
         "location",
         "content-length",
+        "content-security-policy",
+        "cross-origin-resource-policy",
         "x-request-url",
         "x-final-url",
         "access-control-allow-origin",
+        "timing-allow-origin",
         "access-control-expose-headers",
     ]
 
@@ -193,6 +223,56 @@ def test_a_place_that_is_none_is_neither_passed_nor_exposed() -> None:
     head = received(("Location", "javascript:x"), places={"location": None})
     assert values(head, "location") == []
     assert exposed(head) == "x-final-url,x-request-url"
+
+
+def test_the_sandbox_stands_beside_the_targets_own_policy() -> None:
+    own = "sandbox allow-same-origin allow-scripts"
+    head = received(("Content-Security-Policy", own))
+    assert values(head, "content-security-policy") == [own, "sandbox"]
+
+
+def test_a_workers_script_is_not_sandboxed_and_no_cache_takes_it_for_another_reply() -> None:
+    head = received(("Vary", "accept"), use=Use.WORKER)
+    assert values(head, "content-security-policy") == []
+    assert values(head, "cross-origin-resource-policy") == ["cross-origin"]
+    assert values(head, "vary") == ["accept, sec-fetch-dest"]
+    assert values(received(("Vary", "accept")), "vary") == ["accept"]
+
+
+def test_what_a_target_says_of_who_may_use_it_gives_way() -> None:
+    head = received(
+        ("Cross-Origin-Resource-Policy", "same-origin"), ("Timing-Allow-Origin", "https://a.test")
+    )
+    assert values(head, "cross-origin-resource-policy") == ["cross-origin"]
+    assert values(head, "timing-allow-origin") == ["*"]
+    assert exposed(head) == "x-final-url,x-request-url"
+
+
+@pytest.mark.parametrize(
+    ("authorized", "said", "seen"),
+    [
+        (True, [], ["private"]),
+        (True, ["public, max-age=5"], ["public, max-age=5"]),
+        (False, [], []),
+    ],
+)
+def test_what_was_fetched_with_credentials_is_kept_by_no_shared_cache(
+    authorized: bool, said: list[str], seen: list[str]
+) -> None:
+    head = received(*[("Cache-Control", value) for value in said], authorized=authorized)
+    assert values(head, "cache-control") == seen
+
+
+def test_only_the_proxys_own_replies_forbid_to_guess_their_type() -> None:
+    own = [
+        NOT_NEEDED,
+        replies().help,
+        replies().preflight({}),
+        failed(GatewayError()),
+        go_there(parse_path(f"/{FIRST}")),
+    ]
+    assert {tuple(values(one.fields, "x-content-type-options")) for one in own} == {("nosniff",)}
+    assert values(received(), "x-content-type-options") == []
 
 
 @pytest.mark.parametrize(

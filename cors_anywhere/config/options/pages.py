@@ -1,10 +1,10 @@
-"""The options of the pages that the proxy shows of itself."""
+"""The options of what a browser shows as a page of the proxy's."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from cors_anywhere.config.option import Option
+from cors_anywhere.config.option import Option, switch
 
 OPTIONS: Final = (
     Option(
@@ -13,5 +13,12 @@ OPTIONS: Final = (
         "Page shown when no URL is asked for; .html is served as HTML.",
         "PATH",
         unset="built in",
+    ),
+    Option(
+        "allow-navigation",
+        "allow_navigation",
+        "Let browsers show targets' pages, by links, forms and frames; sandboxed, without scripts.",
+        read=switch,
+        kind="flag",
     ),
 )
