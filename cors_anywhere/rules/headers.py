@@ -89,7 +89,6 @@ _REPLY: Final = (
         "content-location": NOTE,
         "location": NOTE,
         "transfer-encoding": GATHER,
-        "www-authenticate": NOTE,
     }
 )
 
@@ -212,7 +211,8 @@ def request_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) ->
 def reply_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) -> FieldTable:
     """The table of targets' replies; `remove` and `replace` as in that of requests."""
     chosen = {name.lower(): DROP for name in (*remove, *replace)}
-    return FieldTable(_REPLY | chosen, _REPLY_PREFIXES, _REPLY_SUFFIXES)
+    rules = {"www-authenticate": NOTE} | chosen | _REPLY
+    return FieldTable(rules, _REPLY_PREFIXES, _REPLY_SUFFIXES)
 
 
 # --- what the operator may set -------------------------------------------------------------------
