@@ -24,7 +24,9 @@ Run = Callable[[dict[str, Any], list[Problem], bool], int]
 and whether it is a check only, it makes the exit status."""
 
 _ABOUT: Final = """\
-Serve a CORS proxy: a page asks http://HOST:PORT/<url> and may read the reply."""
+Serve a CORS proxy: a page asks http://HOST:PORT/<url> and may read the reply.
+
+`cors-anywhere doctor URL` says why a page may not read a URL without one."""
 
 _EPILOG: Final = """\
 Every option has an environment variable, CORSANYWHERE_ALLOW_ORIGIN for --allow-origin; options that

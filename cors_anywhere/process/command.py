@@ -8,6 +8,7 @@ Must not know: how an option is spelt (options/) or read (arguments.py), what it
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ def main(
     `args` are those of the process by default, `env` is the process's environment.
     """
     environment = os.environ if env is None else env
+    stated_args = sys.argv[1:] if args is None else list(args)
+    if stated_args[:1] == ["doctor"]:
+        return _doctor(stated_args[1:])
 
     def run(stated: dict[str, Any], mistakes: list[Problem], check: bool) -> int:
         given = gather(stated, environment)
@@ -42,7 +46,7 @@ def main(
         return serve_given(given, environment, server or _real_server(), check=check)
 
     try:
-        status: int = command(run).main(args, "cors-anywhere", standalone_mode=False)
+        status: int = command(run).main(stated_args, "cors-anywhere", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -97,6 +101,12 @@ def _report(mistakes: Sequence[Problem]) -> None:
     click.echo(f"cors-anywhere: {count} mistake{'s' if count > 1 else ''} to correct:", err=True)
     for where, text in mistakes:
         click.echo(f"  {where}: {text}", err=True)
+
+
+def _doctor(args: Sequence[str]) -> int:
+    from cors_anywhere.doctor.command import run as doctor  # noqa: PLC0415 - as the one below
+
+    return doctor(args)
 
 
 def _real_server() -> Serving:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from cors_anywhere.errors import ProhibitedTarget, ProxyError, Refused
 from cors_anywhere.messages import Mount, Target
@@ -25,7 +25,7 @@ _SPECIAL_NAMES = (
 )
 
 # Fetch Standard, "port blocking": a page must not reach through us what its browser refuses.
-_BAD_PORTS = frozenset((
+BAD_PORTS: Final = frozenset((
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95,
     101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179,
     389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587,
@@ -48,7 +48,7 @@ def host_rule(host: str, port: int) -> str | None:
     "bad-port", "special-name" (never in the public DNS) or "single-label". The host is as in
     Target.
     """
-    if port in _BAD_PORTS:
+    if port in BAD_PORTS:
         return "bad-port"
     if is_address(host):
         return None

@@ -1,0 +1,1 @@
+"""Why does CORS fail for this URL? The steps of a browser's fetch, walked and explained."""

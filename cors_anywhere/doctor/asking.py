@@ -1,0 +1,155 @@
+"""The doctor's exchanges: over the package's own way to targets.
+
+Owns: what is told of the way (name, address, connection, TLS), and how a walk is driven. Must not
+know: what a reply means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from cors_anywhere.doctor.vocabulary import Ask, Broken, Diagnosis, Question, Seen, Step
+from cors_anywhere.doctor.walk import walk
+from cors_anywhere.egress import DirectEgress, target_tls
+from cors_anywhere.egress.resolver import CachingResolver, Resolver
+from cors_anywhere.errors import ProxyError
+from cors_anywhere.http1.client import TargetLimits
+from cors_anywhere.messages import Fetch, Fields, Plan, RequestHead, Target
+from cors_anywhere.rules.addresses import Guard, is_literal
+from cors_anywhere.rules.doors import Doors
+from cors_anywhere.rules.outbound import OutboundProxies
+from cors_anywhere.sides import Exchange
+
+START: Final = 4096  # octets of a body that are looked at
+SECONDS: Final = 10.0  # for those
+CONNECT_SECONDS: Final = 5.0
+REPLY_SECONDS: Final = 30.0
+MAX_HEAD: Final = 65536  # octets
+MAX_FIELDS: Final = 400
+
+Asker = Callable[[Ask], Awaitable[Seen | Broken]]
+
+_USUAL: Final = (("Accept", "*/*"), ("Accept-Language", "*"), ("User-Agent", "Mozilla/5.0"))
+"""What a browser sends with every request, as far as a target may judge by it."""
+
+
+async def diagnose(question: Question, ask: Asker) -> Diagnosis:
+    """Walks what a browser would do."""
+    walking = walk(question)
+    try:
+        wanted = next(walking)
+        while True:
+            wanted = walking.send(await ask(wanted))
+    except StopIteration as end:
+        found: Diagnosis = end.value
+        return found
+
+
+@asynccontextmanager
+async def local_egress() -> AsyncIterator[tuple[DirectEgress, Resolver]]:
+    """The way to any target, this machine's and its networks' included, and its resolver."""
+    resolver = CachingResolver(timeout=CONNECT_SECONDS)
+    egress = DirectEgress(
+        guard=Guard(),
+        tls=target_tls(None, insecure=False),
+        limits=TargetLimits(MAX_HEAD, REPLY_SECONDS, REPLY_SECONDS, MAX_FIELDS),
+        connect_timeout=CONNECT_SECONDS,
+        proxies=OutboundProxies(),
+        resolver=resolver,
+    )
+    try:
+        yield egress, resolver
+    finally:
+        await egress.close()
+        await resolver.close()
+
+
+class EgressAsker:
+    """Asks targets themselves. `resolver` is the one that `egress` uses."""
+
+    def __init__(self, egress: DirectEgress, resolver: Resolver) -> None:
+        self._egress = egress
+        self._resolver = resolver
+        self._doors = Doors(lambda name: True)
+        self._table = Guard()
+        self._told: set[tuple[str, int]] = set()
+
+    async def __call__(self, ask: Ask) -> Seen | Broken:
+        """One exchange; never raises for what the target does."""
+        way: list[Step] = []
+        public: bool | None = None
+        try:
+            target = self._doors.parse(f"/{ask.url}")
+            public = await self._look_up(target, way)
+            return await self._exchange(ask, target, way, public)
+        except ProxyError as error:
+            said = " ".join(filter(None, (error.detail, error.log_detail)))
+            return Broken(error.error or "http_request_error", said, tuple(way), public)
+
+    async def _look_up(self, target: Target, way: list[Step]) -> bool:
+        """Tells where the name leads; whether the address that comes first is a public one."""
+        if is_literal(target.host):
+            addresses = [target.host]
+        else:
+            addresses = list(await self._resolver.resolve(target.host))
+        verdict = self._table.judge(addresses[0])
+        if target.host_and_port not in {f"{host}:{port}" for host, port in self._told}:
+            self._told.add((target.host, target.port))
+            shown = ", ".join(addresses[:4])
+            if not is_literal(target.host):
+                way.append(Step("name", True, f"{target.host} is {shown}", "DNS"))
+            way.append(Step("address", True, _of_address(addresses[0], verdict.name), _LNA))
+        return verdict.allowed
+
+    async def _exchange(self, ask: Ask, target: Target, way: list[Step], public: bool) -> Seen:
+        exchange = await self._egress.open(_fetch(ask, target))
+        try:
+            if not exchange.reused:
+                kind = "TCP and TLS, certificate verified" if target.scheme == "https" else "TCP"
+                way.append(
+                    Step("connection", True, f"{kind}, {exchange.connect * 1000:.0f} ms", "TCP")
+                )
+            reply = await exchange.reply()
+            start = b"" if ask.preflight else await _start(exchange)
+            return Seen(reply.status, reply.reason, reply.fields, tuple(way), public, start)
+        finally:
+            exchange.release()
+
+
+_LNA: Final = "Local Network Access"
+
+
+def _of_address(address: str, name: str) -> str:
+    if name == "public":
+        return f"{address} is a public address"
+    return (
+        f"{address} is a {name} address: a page on the internet needs the user's permission to"
+        " reach it, and a public proxy does not connect to it"
+    )
+
+
+async def _start(exchange: Exchange) -> bytes:
+    """The first octets of a body, as far as they come in time."""
+    start = b""
+    try:
+        async with asyncio.timeout(SECONDS):
+            while len(start) < START and (chunk := await exchange.read()):
+                start += chunk
+    except (TimeoutError, ProxyError):
+        pass  # the head is what the browser judges by
+    return start[:START]
+
+
+def _fetch(ask: Ask, target: Target) -> Fetch:
+    fields: Fields = [("Host", target.authority), *_wanting(ask.fields), *ask.fields]
+    head = RequestHead(ask.method, f"/{ask.url}", fields, 0, "127.0.0.1", "http", 80)
+    plan = Plan(target, ask.method, ask.fields, False, target, (), None, private=True)
+    return Fetch(plan, fields, 0, head)
+
+
+def _wanting(fields: Fields) -> Fields:
+    known = {name.lower() for name, _ in fields}
+    return [field for field in _USUAL if field[0].lower() not in known]
