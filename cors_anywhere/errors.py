@@ -8,7 +8,7 @@ exceptions into these once, at their boundary, and keep the cause.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ProxyError(Exception):
@@ -152,11 +152,23 @@ class LoopDetected(ProxyError):
     sentence = "The request has passed through this proxy before."
 
 
+USUAL_METHODS: Final = (
+    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"),
+)
+"""What pages use. All other tokens are methods too; no list can say so."""
+
+
 class MethodNotAllowed(ProxyError):
+    """`allow` are methods that are served (RFC 9110 section 15.5.6)."""
+
     status, reason, error = 405, "Method Not Allowed", "http_request_error"
     sentence = "The proxy does not serve this method."
-    # RFC 9110 section 15.5.6. All other tokens pass too; a list cannot say so.
-    fields = (("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, PROPFIND, REPORT"),)
+
+    def __init__(
+        self, detail: str = "", *, allow: Sequence[str] = USUAL_METHODS, hint: str = ""
+    ) -> None:
+        super().__init__(detail, hint=hint, rule="method")
+        self.allow = allow
 
 
 # --- the client's message --------------------------------------------------------------------
@@ -251,6 +263,12 @@ class ResponseHeadTooLarge(GatewayError):
 class ResponseBodyTooLarge(GatewayError):
     error = "http_response_body_size"
     sentence = "The target's reply is larger than this proxy passes on."
+
+
+class ContentTypeRefused(Refused):
+    """The target was asked, and the operator's rules forbid to pass its reply on."""
+
+    sentence = "The operator of this proxy does not let this reply through."
 
 
 class ResponseIncomplete(GatewayError):

@@ -193,6 +193,9 @@ def choices(settings: Settings) -> Choices:
         redirect_same_origin=settings.redirect_same_origin,
         allow_navigation=settings.allow_navigation,
         max_redirects=settings.max_redirects,
+        allow_methods=settings.allow_methods,
+        deny_methods=settings.deny_methods,
+        allow_content_types=compiled.allow_content_types,
         max_body_bytes=settings.max_body_bytes,
         max_response_bytes=settings.max_response_bytes,
     )

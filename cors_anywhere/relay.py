@@ -195,7 +195,7 @@ class Relay:
         while chunk := await exchange.read():
             record.sent += len(chunk)
             if self._max_response is not None and record.sent > self._max_response:
-                raise ResponseBodyTooLarge
+                raise ResponseBodyTooLarge(rule="response-size")
             await client.send(chunk)
         client.finish()
 

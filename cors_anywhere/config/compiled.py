@@ -33,6 +33,7 @@ class Compiled(NamedTuple):
     allow_networks: tuple[Network, ...]
     deny_networks: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
+    allow_content_types: tuple[str, ...]
     target_headers: tuple[Secret, ...]
     rate_limit: RateLimit | None
     outbound_proxies: OutboundProxies

@@ -143,6 +143,10 @@ def _is_within(one: TargetPattern, other: TargetPattern) -> bool:
     return other.wildcard and one.host.endswith("." + other.host)
 
 
+def _denies_method(denied: Sequence[str], method: str) -> bool:
+    return method in denied
+
+
 def _denies_network(denied: Sequence[Network], network: Network) -> bool:
     return any(
         network.version == other.version
@@ -164,6 +168,12 @@ _LISTS: Final[Sequence[tuple[str, str, str, Callable[[Any, Any], bool]]]] = (
         "deny_targets",
         "denies every target that is allowed, so nothing could be asked for",
         _denies_target,
+    ),
+    (
+        "allow_methods",
+        "deny_methods",
+        "denies every method that is allowed, so nothing could be asked",
+        _denies_method,
     ),
     # Public addresses are left, whatever becomes of these.
     ("allow_networks", "deny_networks", "", _denies_network),

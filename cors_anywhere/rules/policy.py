@@ -37,6 +37,7 @@ from cors_anywhere.rules import headers, navigation, redirects, replies
 from cors_anywhere.rules.asker import Askers, may_be_own_page, own_origin
 from cors_anywhere.rules.challenges import silent
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
+from cors_anywhere.rules.filters import NEVER_SERVED, ContentTypes, Methods
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
 from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.navigation import use_of
@@ -71,6 +72,9 @@ class Choices(NamedTuple):
     redirect_same_origin: bool
     allow_navigation: bool
     max_redirects: int
+    allow_methods: tuple[str, ...]
+    deny_methods: tuple[str, ...]
+    allow_content_types: tuple[str, ...]
     max_body_bytes: int | None
     max_response_bytes: int | None
 
@@ -120,6 +124,8 @@ class Policy:
             replace=self._injections.names,
         )
         added = dict(choices.set_response_headers)
+        self._methods = Methods.chosen(choices.allow_methods, choices.deny_methods)
+        self._content_types = ContentTypes.chosen(choices.allow_content_types)
         self._reply_table = headers.reply_table(
             remove=choices.remove_response_headers, replace=added
         )
@@ -143,8 +149,8 @@ class Policy:
     def admit(self, head: RequestHead) -> Plan | Answer | Metered:
         """Whether and how a request goes out. Raises ProxyError, which `failed` answers."""
         index = head.by_name()
-        if head.method in ("CONNECT", "TRACE"):
-            raise MethodNotAllowed(rule="method")
+        if head.method in NEVER_SERVED:
+            raise MethodNotAllowed
         upgrade = "upgrade" in index and asks_for_websocket(head.method, head.length != 0, index)
         path = self._doors.under_base(head.path, head.base)
         door = self._doors.find(path, head.method, index, upgrade=upgrade)
@@ -156,6 +162,8 @@ class Policy:
         if use is not Use.DATA:
             documents = self._choices.allow_navigation or door.mount is not None
             navigation.check(use, door.target, documents=documents)
+        if self._methods is not None and not self._methods.serve(head.method):
+            raise self._methods.refusal()
         if "cdn-loop" in index and self._injections.passed_through(head):
             raise LoopDetected(rule="loop")
         own = own_origin(head.scheme, index.get("host"))
@@ -226,7 +234,11 @@ class Policy:
             raise ProxyAuthenticationDemanded
         limit = self._choices.max_response_bytes
         if limit is not None and head.method != "HEAD" and _exceeds(reply.length, limit):
-            raise ResponseBodyTooLarge(rule="response-size")
+            raise ResponseBodyTooLarge(
+                hint=f"The operator of this proxy set --max-response-bytes {limit}.",
+                rule="response-size",
+            )
+        new = None
         if reply.status in redirects.REDIRECTS:
             new = redirects.destination(plan, reply)
             most = self._choices.max_redirects
@@ -236,7 +248,11 @@ class Policy:
                 and (plan.mount is None or self._follows_from(plan.mount, plan, new))
                 and not self._injections.keeps_apart(plan.target, new)
             ):
-                return Follow(self._judged(redirects.next_plan(plan, reply, new)))
+                following = redirects.next_plan(plan, reply, new)
+                if self._methods is None or self._methods.serve(following.method):
+                    return Follow(self._judged(following))
+        if self._content_types is not None and new is None:
+            self._content_types.check(reply)
         return self._deliver(head, plan, reply)
 
     def _follows_from(self, mount: Mount, plan: Plan, new: Target) -> bool:

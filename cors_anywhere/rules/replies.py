@@ -12,7 +12,12 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Final
 
-from cors_anywhere.errors import NavigationRefused, ProxyError, TooManyRequests
+from cors_anywhere.errors import (
+    MethodNotAllowed,
+    NavigationRefused,
+    ProxyError,
+    TooManyRequests,
+)
 from cors_anywhere.messages import Answer, Fields, Plan, Target, Use
 from cors_anywhere.rules import cors
 from cors_anywhere.rules.doors import escape
@@ -85,6 +90,8 @@ class Replies:
         fields = [*(_PAGE if page else (_TEXT,)), *error.fields]
         if isinstance(error, TooManyRequests):
             fields += error.when
+        if isinstance(error, MethodNotAllowed):
+            fields.append(("allow", ", ".join(error.allow)))
         if error.error:
             fields.append(("proxy-status", _proxy_status(error)))
         if plan is not None:

@@ -26,6 +26,10 @@ def targets(allow: tuple[str, ...], deny: tuple[str, ...]) -> dict[str, Any]:
     return {"allow_targets": allow, "deny_targets": deny}
 
 
+def methods(allow: tuple[str, ...], deny: tuple[str, ...]) -> dict[str, Any]:
+    return {"allow_methods": allow, "deny_methods": deny}
+
+
 def networks(allow: tuple[str, ...], deny: tuple[str, ...]) -> dict[str, Any]:
     return {"allow_networks": allow, "deny_networks": deny}
 
@@ -47,6 +51,7 @@ def networks(allow: tuple[str, ...], deny: tuple[str, ...]) -> dict[str, Any]:
         (targets(("x.a.test", "b.test"), ("*.a.test",)), "x.a.test is denied too"),
         (targets(("*.x.a.test", "b.test"), ("*.a.test",)), "*.x.a.test is denied too"),
         (targets(("[::1]:80", "b.test"), ("[::1]",)), "[::1]:80 is denied too"),
+        (methods(("GET", "PUT"), ("PUT",)), "PUT is denied too"),
         (networks(("10.1.0.0/16",), ("10.0.0.0/8",)), "10.1.0.0/16 is denied too"),
         (networks(("10.0.0.0/8",), ("10.0.0.0/8",)), "10.0.0.0/8 is denied too"),
     ],
@@ -80,6 +85,7 @@ def test_an_exception_from_what_is_allowed_is_no_contradiction(values: dict[str,
         (origins(("https://a.test",), ("https://a.test", "https://b.test")), "deny_origins"),
         (origins(("https://a.b.test", "null"), ("https://*.b.test", "null")), "deny_origins"),
         (targets(("a.test:80",), ("a.test",)), "deny_targets"),
+        (methods(("GET",), ("GET", "PUT")), "deny_methods"),
     ],
 )
 def test_denying_all_that_is_allowed_is_a_mistake(values: dict[str, Any], setting: str) -> None:

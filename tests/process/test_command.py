@@ -87,7 +87,8 @@ def test_every_option_is_understood() -> None:
     skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
     values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
     values |= {"--mount": "/api=https://c.test", "--set-response-header": "A: b"}
-    values |= {"--target-header": "a.test: A: b"}
+    values |= {"--target-header": "a.test: A: b", "--allow-content-type": "image/*"}
+    values |= {"--allow-method": "GET", "--deny-method": "PUT"}
     skipped |= {"--target"}  # a mount alone, and here are others
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
     values["--workers"] = "2"

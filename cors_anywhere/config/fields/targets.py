@@ -8,6 +8,7 @@ from typing import Final
 
 from cors_anywhere.config.checks import Check, flag, optional, scheme
 from cors_anywhere.config.grammars import mount, network, private_target, quoting, target
+from cors_anywhere.rules.filters import check_method, check_type
 from cors_anywhere.rules.targets import TargetPattern
 
 
@@ -27,6 +28,9 @@ class Targets:
     allow_networks: tuple[str, ...] = ()
     deny_networks: tuple[str, ...] = ()
     nat64: bool = False
+    allow_methods: tuple[str, ...] = ()  # none: all
+    deny_methods: tuple[str, ...] = ()
+    allow_content_types: tuple[str, ...] = ()  # of replies; none: all
 
 
 CHECKS: Final[dict[str, Check]] = {
@@ -43,4 +47,7 @@ LIST_CHECKS: Final[dict[str, Check]] = {
     "allow_private": quoting(private_target),
     "allow_networks": network,
     "deny_networks": network,
+    "allow_methods": quoting(check_method),
+    "deny_methods": quoting(check_method),
+    "allow_content_types": quoting(check_type),
 }

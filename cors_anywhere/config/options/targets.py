@@ -78,4 +78,26 @@ OPTIONS: Final = (
         read=switch,
         kind="flag",
     ),
+    Option(
+        "allow-method",
+        "allow_methods",
+        "Method that a request may have, and no other. None means all.",
+        "METHOD",
+        kind="many",
+    ),
+    Option(
+        "deny-method",
+        "deny_methods",
+        "Method that a request may not have.",
+        "METHOD",
+        kind="many",
+    ),
+    Option(
+        "allow-content-type",
+        "allow_content_types",
+        "Content type that a reply may have, and no other, as image/* or application/json. None"
+        " means all.",
+        "TYPE",
+        kind="many",
+    ),
 )
