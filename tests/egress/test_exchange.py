@@ -13,6 +13,7 @@ from cors_anywhere.errors import ProxyError
 from cors_anywhere.messages import Answer, Deliver, Fetch, Length, Plan, RequestHead, Target
 from tests.support import PATIENCE
 from tests.support.forward_proxy import forward_proxy
+from tests.support.listening import stop_listening
 from tests.support.loopback import in_loop
 from tests.support.target import Do, Take, target
 from tests.support.tls import Tls
@@ -64,7 +65,7 @@ async def ignorant() -> AsyncIterator[tuple[Ignorant, str]]:
     try:
         yield serving, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        server.close()
+        await stop_listening(server)
         for writer in tasks.values():
             writer.transport.abort()
         await asyncio.gather(*tasks)

@@ -10,6 +10,7 @@ import pytest
 
 from cors_anywhere.egress.pool import Pool
 from cors_anywhere.http1.client import TargetConnection, TargetLimits
+from tests.support.listening import stop_listening
 from tests.support.loopback import in_loop
 from tests.support.target import Do, Script, Target, target
 from tests.support.wire import until
@@ -187,7 +188,7 @@ async def test_what_waits_on_an_idle_connection_spoils_it_before_any_event(said:
     assert taken(pool, "a") is None  # no turn of the event loop has passed
     assert made.transport.is_closing()
     writer.transport.abort()
-    server.close()
+    await stop_listening(server)
 
 
 # --- a reply that nobody read ---------------------------------------------------------------------

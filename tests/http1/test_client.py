@@ -25,6 +25,7 @@ from cors_anywhere.http1.client import REPLY_QUEUE_BYTES, TargetConnection, Targ
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.http1.reading import MAX_INTERIM
 from cors_anywhere.messages import CHUNKED
+from tests.support.listening import stop_listening
 from tests.support.loopback import Peer, in_loop
 
 SHORT = 0.2
@@ -62,7 +63,7 @@ async def facing(
         yield connection
     finally:
         connection.abort()
-        server.close()
+        await stop_listening(server)
         for task in scripts:
             task.cancel()
         for outcome in await asyncio.gather(*scripts, return_exceptions=True):

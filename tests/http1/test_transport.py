@@ -7,6 +7,7 @@ import asyncio
 import uvloop
 
 from cors_anywhere.http1.transport import READ_BYTES, stream
+from tests.support.listening import stop_listening
 
 
 async def connected() -> asyncio.BaseTransport:
@@ -15,7 +16,7 @@ async def connected() -> asyncio.BaseTransport:
     transport, _ = await loop.create_connection(
         asyncio.Protocol, *server.sockets[0].getsockname()[:2]
     )
-    server.close()
+    await stop_listening(server)
     return transport
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support import PATIENCE
+from tests.support.listening import stop_listening
 from tests.support.process import Command, command
 from tests.support.target import Do, Step, Take, Target, Until, target
 from tests.support.wire import Client, Seen, client, taken, until
@@ -135,7 +136,7 @@ async def shutdown_under_load() -> Shutdown:
         slow.goes_on.set()
         await running
         status = await ended(proxy)
-    server.close()
+    await stop_listening(server)
     return Shutdown(load, in_flight, status)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.support.dns import Reply, alternating
 from tests.support.forward_proxy import forward_proxy
+from tests.support.listening import stop_listening
 from tests.support.process import started
 from tests.support.rows import ROWS, samples
 from tests.support.wire import Client, Seen, client
@@ -181,7 +182,7 @@ async def loops() -> dict[str, Any]:
                 ]
                 around = f"http://{FORWARDER}/" * nesting + f"http://{PUBLIC}/"
                 seen = await fetch(connection, around)
-            server.close()
+            await stop_listening(server)
     return {
         "direct": direct,
         "around": told(seen) | {"hops": accepted, "connections": here.target.connections},

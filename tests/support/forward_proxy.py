@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from tests.support.listening import stop_listening
+
 
 class ForwardProxy:
     """Listens on 127.0.0.1. A `refusal` is answered to every CONNECT instead of a tunnel."""
@@ -72,7 +74,7 @@ async def forward_proxy(refusal: bytes = b"") -> AsyncIterator[ForwardProxy]:
     try:
         yield proxy
     finally:
-        server.close()
+        await stop_listening(server)
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)

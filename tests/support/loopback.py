@@ -17,6 +17,7 @@ from cors_anywhere.http1.server import ServerConnection, Service
 from cors_anywhere.messages import Answer
 from tests.support import PATIENCE
 from tests.support.clock import hasty
+from tests.support.listening import stop_listening
 
 P = ParamSpec("P")
 
@@ -112,7 +113,7 @@ async def serving(
     try:
         yield Serving(server.sockets[0].getsockname()[1], connections)
     finally:
-        server.close()
+        await stop_listening(server)
         for connection in list(connections):
             connection.abort()
         await asyncio.sleep(0)

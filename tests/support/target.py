@@ -17,6 +17,8 @@ from enum import Enum
 from hashlib import sha256
 from typing import NamedTuple
 
+from tests.support.listening import TURNS, stop_listening
+
 
 class Peer(NamedTuple):
     """The proxy, as a target sees it."""
@@ -192,10 +194,6 @@ async def _hold(writer: asyncio.StreamWriter) -> None:
     transport.resume_reading()
 
 
-TURNS = 4
-"""Of the event loop, in which a connection that was just accepted begins to be served."""
-
-
 @asynccontextmanager
 async def target(
     *scripts: Script, tls: ssl.SSLContext | None = None, limit: int = 2**20
@@ -220,7 +218,7 @@ async def target(
         yield playing
     finally:
         over = True
-        server.close()
+        await stop_listening(server)
         for writer in serving.values():
             writer.transport.abort()
         for _ in range(TURNS):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tests.support.dns import StubDns, Zone
+from tests.support.listening import stop_listening
 
 PORTS = (80, 8000)
 """On which the target listens."""
@@ -80,4 +81,4 @@ async def world(zone: Zone) -> AsyncIterator[World]:
     with StubDns(zone, port=53) as dns:
         yield World(target, dns)
     for server in servers:
-        server.close()
+        await stop_listening(server)

@@ -16,6 +16,7 @@ from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
 from tests.malformed import CANARY, JUDGED, READS_OTHERWISE, ROWS, TARGET, Row, Seen, Verdict
 from tests.support import PATIENCE, wire
 from tests.support.fronts import OPEN
+from tests.support.listening import stop_listening
 from tests.support.loopback import in_loop
 from tests.support.wire import Client, Proxy, client, proxied
 
@@ -75,7 +76,7 @@ async def recording() -> AsyncIterator[tuple[Recording, bytes]]:
     try:
         yield target, b"127.0.0.1:%d" % port
     finally:
-        server.close()
+        await stop_listening(server)
         await server.wait_closed()
 
 

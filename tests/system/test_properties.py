@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import LeapingLoop
+from tests.support.listening import stop_listening
 from tests.support.wire import Client, Held, Proxy, Seen, client, proxied, until
 
 DEADLINE = 4.0
@@ -264,7 +265,7 @@ async def listening(target: Target) -> Any:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
+    await stop_listening(server)
     for writer in writers:
         writer.transport.abort()
     await asyncio.gather(*tasks)
