@@ -147,6 +147,14 @@ class TooManyRequests(ProxyError):
         self.when = when
 
 
+class OnlyRead(ProxyError):
+    """The JSON of /get is asked for by another method than GET and HEAD."""
+
+    status, reason, error = 405, "Method Not Allowed", "http_request_error"
+    sentence = "JSON is made of replies to GET only; /raw?url=… serves every method."
+    fields = (("allow", "GET, HEAD"),)
+
+
 class LoopDetected(ProxyError):
     status, reason, error = 508, "Loop Detected", "proxy_loop_detected"
     sentence = "The request has passed through this proxy before."
@@ -269,6 +277,11 @@ class ContentTypeRefused(Refused):
     """The target was asked, and the operator's rules forbid to pass its reply on."""
 
     sentence = "The operator of this proxy does not let this reply through."
+
+
+class ContentCodingError(GatewayError):
+    error = "http_response_content_coding"
+    sentence = "The content coding of the target's reply cannot be undone."
 
 
 class ResponseIncomplete(GatewayError):

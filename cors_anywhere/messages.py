@@ -144,6 +144,7 @@ class Plan(NamedTuple):
     mount: Mount | None = None  # what it was asked for by; None for the open proxy
     use: Use = Use.DATA
     authorized: bool = False  # the client sent an Authorization
+    as_json: bool = False  # its reply is asked for in a JSON text
 
 
 class Answer(NamedTuple):
@@ -184,6 +185,12 @@ class Deliver(NamedTuple):
     status: int
     reason: str
     fields: Fields
+
+
+class Gather(NamedTuple):
+    """The target's whole reply becomes part of an answer."""
+
+    most: int  # octets, on the wire and decoded
 
 
 class Follow(NamedTuple):

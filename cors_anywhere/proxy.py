@@ -198,6 +198,7 @@ def choices(settings: Settings) -> Choices:
         allow_content_types=compiled.allow_content_types,
         max_body_bytes=settings.max_body_bytes,
         max_response_bytes=settings.max_response_bytes,
+        max_get_bytes=settings.max_get_bytes,
     )
 
 

@@ -14,7 +14,17 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from cors_anywhere.errors import ProxyError, ResponseBodyTooLarge, TooManyRequests
-from cors_anywhere.messages import Answer, Deliver, Fetch, Metered, Plan, ReplyHead, RequestHead
+from cors_anywhere.gathering import Gathering, Room
+from cors_anywhere.messages import (
+    Answer,
+    Deliver,
+    Fetch,
+    Gather,
+    Metered,
+    Plan,
+    ReplyHead,
+    RequestHead,
+)
 from cors_anywhere.outcome import End, Outcome, Record
 from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sides import Client, Egress, Exchange, Meter
@@ -53,6 +63,7 @@ class Relay:
         self._replay_bytes = replay_bytes
         self._max_body = max_body_bytes
         self._max_response = max_response_bytes
+        self._room = Room()
 
     async def serve(self, client: Client) -> None:
         """Answers one request. Never raises but for cancellation: the client has gone."""
@@ -171,6 +182,9 @@ class Relay:
                     record.first_octet = monotonic() - record.started
                     await self._deliver(client, decision, reply, exchange, record)
                     return
+                if isinstance(decision, Gather):
+                    await self._gather(client, decision, plan, reply, exchange, record)
+                    return
                 plan = decision.plan
             finally:
                 if body is not None:
@@ -198,6 +212,28 @@ class Relay:
                 raise ResponseBodyTooLarge(rule="response-size")
             await client.send(chunk)
         client.finish()
+
+    async def _gather(
+        self,
+        client: Client,
+        gather: Gather,
+        plan: Plan,
+        reply: ReplyHead,
+        exchange: Exchange,
+        record: Record,
+    ) -> None:
+        gathering = Gathering(self._room)
+        try:
+            octets = await gathering.read(exchange, gather.most)
+            waited = monotonic() - record.started
+            answer = self._policy.gathered(plan, reply, octets, waited)
+            record.first_octet = waited
+            if client.head.method == "HEAD":
+                self._answer(client, answer, record)
+            else:
+                await gathering.send(client, answer, record)
+        finally:
+            gathering.hold(0)
 
 
 def _carried_out(metered: Metered) -> Plan | Answer:

@@ -1,7 +1,8 @@
 """The request target: which door a request came to.
 
 Owns: every form in which a URL may be asked for, what is asked of the proxy itself, and the path
-under which the proxy is hosted. (authority.py judges authorities, mounts.py finds mounts.)
+under which the proxy is hosted. (authority.py judges authorities, mounts.py finds mounts, and
+queries.py URLs in queries.)
 Must not know: who asks, which targets are allowed, or what address a name has.
 
 Text is ISO-8859-1: one character per octet received. A host is re-read as UTF-8 before it is
@@ -14,7 +15,6 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
-from string import hexdigits
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
@@ -22,6 +22,7 @@ from cors_anywhere.errors import InvalidHost, MissingSlash, NoTarget, NotMounted
 from cors_anywhere.messages import Mount, Target
 from cors_anywhere.rules.authority import Site, invalid, is_address, read_authority, site_of
 from cors_anywhere.rules.mounts import Mounts
+from cors_anywhere.rules.queries import FORMS, decode, no_url, url_in_form, url_in_query
 
 _CACHED_SITES = 1024
 
@@ -36,16 +37,11 @@ _SCHEME_ONLY = re.compile(r"/https?:", _I)
 _ENCODED = re.compile(r"/(?=[^/]{4,5}(?:%3A|:/?%2F))https?(?:%3A|:)(?:%2F|/)", _I)
 # A base that ends in a slash, before a URL that has a scheme.
 _SECOND_SLASH = re.compile(r"/(?=/https?(?:://|:/?%2F|%3A))", _I)
-_WRITTEN_URL = re.compile(r"https?:/", _I)
-_ENCODED_URL = re.compile(r"https?(?:%3A|:)", _I)
 # The group is atomic: of several parameters "url" the first is meant.
 _WEBSOCKET = re.compile(r"(//?|/\?(?>(?:[^&]*&)*?url=)?)ws(s?)(?=:|%3A)", _I)
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e\x80-\xff]")
 _VISIBLE = bytes(range(0x21, 0x7F))
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-# A look-up for each: the text may be kilobytes of nothing but escapes.
-_OCTETS = {f"%{high}{low}": chr(int(high + low, 16)) for high in hexdigits for low in hexdigits}
 
 
 class Door(Enum):
@@ -61,6 +57,7 @@ class Asked(NamedTuple):
 
     target: Target
     mount: Mount | None = None
+    as_json: bool = False  # its reply is asked for in a JSON text
 
 
 class Doors:
@@ -122,9 +119,10 @@ class Doors:
         if "origin" not in index or "access-control-request-method" in index:
             return Door.PREFLIGHT
         try:
-            return self.asked(path)
+            asked = self.asked(path)
         except ProxyError:
             return Door.PREFLIGHT
+        return Door.PREFLIGHT if asked.as_json else asked
 
     def _find_mounted(self, path: str) -> Asked | None:
         assert self._mounts is not None
@@ -137,7 +135,10 @@ class Doors:
     def _find_written(self, path: str) -> Asked:
         """The URL that is written in the path."""
         if self._open:
-            return Asked(self.parse(path))
+            as_json = FORMS.get(path[:5])
+            if as_json is None:
+                return Asked(self.parse(path))
+            return Asked(self._parse_form(path), as_json=as_json)
         try:
             self.parse(path)
         except NoTarget:
@@ -187,15 +188,22 @@ class Doors:
         if _ENCODED.match(path):
             # A query added after the encoded URL was not encoded with it.
             encoded, mark, query = path.partition("?")
-            return self._parse_decoded(_decode(encoded) + mark + query)
+            return self._parse_decoded(decode(encoded) + mark + query)
         if path.startswith("/?"):
-            return self._parse_decoded("/" + _url_in_query(path[2:]))
+            return self._parse_decoded("/" + url_in_query(path[2:]))
         if _SCHEME_ONLY.match(path):
             return self._parse_one_slash(path)
         match = _SCHEMELESS.match(path)
         if match is None:
             raise NoTarget
         return Target(*self._schemeless(match[1]), _rest(path, match.end()))
+
+    def _parse_form(self, path: str) -> Target:
+        _check_sendable(path)
+        try:
+            return self._parse_decoded("/" + url_in_form(path[:5], path[5:]))
+        except NoTarget as error:
+            raise no_url(path[:5]) from error
 
     def _parse_decoded(self, path: str) -> Target:
         """A URL that stood encoded in the path. Decoding may have set free octets unfit for a
@@ -246,24 +254,6 @@ def _check_sendable(path: str) -> None:
         return
     if _UNSENDABLE.search(path):
         raise invalid("it holds a space or control character; percent-encode it")
-
-
-def _url_in_query(query: str) -> str:
-    """The URL that is a query, or is its parameter "url"."""
-    if _ENCODED_URL.match(query):
-        value = query
-    elif query.startswith("url="):
-        value = query[4:]
-    else:
-        value = query.partition("&url=")[2]
-    # Pages that forget encodeURIComponent mean all that follows; nothing is decoded for them.
-    if _WRITTEN_URL.match(value):
-        return value
-    return _decode(value.partition("&")[0])
-
-
-def _decode(text: str) -> str:
-    return _ESCAPE.sub(lambda match: _OCTETS[match[0]], text)
 
 
 def _rest(path: str, start: int) -> str:

@@ -24,6 +24,7 @@ from cors_anywhere.messages import (
     Deliver,
     Fields,
     Follow,
+    Gather,
     Length,
     Metered,
     Mount,
@@ -33,7 +34,7 @@ from cors_anywhere.messages import (
     Target,
     Use,
 )
-from cors_anywhere.rules import headers, navigation, redirects, replies
+from cors_anywhere.rules import headers, navigation, redirects, replies, wrapping
 from cors_anywhere.rules.asker import Askers, may_be_own_page, own_origin
 from cors_anywhere.rules.challenges import silent
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
@@ -77,6 +78,7 @@ class Choices(NamedTuple):
     allow_content_types: tuple[str, ...]
     max_body_bytes: int | None
     max_response_bytes: int | None
+    max_get_bytes: int
 
 
 class Policy:
@@ -96,6 +98,8 @@ class Policy:
         metered: bool = False,
     ) -> None:
         self._choices = choices
+        most = choices.max_response_bytes
+        self._most_gathered = min(choices.max_get_bytes, most or choices.max_get_bytes)
         self._metered = metered
         self._mounts = Mounts(choices.mounts)
         self._doors = Doors(
@@ -186,9 +190,9 @@ class Policy:
         use: Use,
         upgrade: bool,
     ) -> Plan | Answer:
-        target, mount = asked
+        target, mount, as_json = asked
         there = target.origin
-        if there == origin and self._choices.redirect_same_origin and mount is None:
+        if there == origin and self._choices.redirect_same_origin and not (mount or as_json):
             return replies.go_there(target)
         limit = self._choices.max_body_bytes
         if limit is not None and _exceeds(head.length, limit):
@@ -203,7 +207,7 @@ class Policy:
             continued = to_continue(gathered)
             if headers.OVERRIDES in gathered:
                 fields = self._overrides.apply(fields, gathered[headers.OVERRIDES])
-        return Plan(
+        plan = Plan(
             target,
             head.method,
             fields,
@@ -218,6 +222,7 @@ class Policy:
             use,
             "authorization" in index,
         )
+        return wrapping.asking(plan) if as_json else plan
 
     def outbound(self, head: RequestHead, plan: Plan) -> Fields:
         """The head that is sent to the plan's target, complete but for the framing."""
@@ -227,7 +232,7 @@ class Policy:
 
     def after(
         self, head: RequestHead, plan: Plan, reply: ReplyHead, *, replayable: bool
-    ) -> Deliver | Follow:
+    ) -> Deliver | Follow | Gather:
         """What a target's reply leads to. `replayable` says whether the client's body could be
         sent once more. Raises ProxyError."""
         if reply.status == 407:
@@ -253,7 +258,15 @@ class Policy:
                     return Follow(self._judged(following))
         if self._content_types is not None and new is None:
             self._content_types.check(reply)
+        if plan.as_json:
+            return wrapping.gathering(reply, self._most_gathered)
         return self._deliver(head, plan, reply)
+
+    def gathered(self, plan: Plan, reply: ReplyHead, octets: bytes, seconds: float) -> Answer:
+        """The answer that is made of a gathered reply, for which the client has waited so long.
+        Raises ProxyError."""
+        answer = wrapping.wrapped(plan, reply, octets, seconds, self._most_gathered)
+        return answer._replace(fields=self._replies.varying(answer.fields))
 
     def _follows_from(self, mount: Mount, plan: Plan, new: Target) -> bool:
         """Whether a redirect of a mount is followed here.

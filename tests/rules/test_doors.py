@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.errors import (
+    BadRequest,
     InvalidHost,
     InvalidPort,
     InvalidTarget,
@@ -483,3 +484,38 @@ def test_an_options_of_a_mount_is_its_targets_unless_it_is_a_preflight(
 def test_a_mounts_path_is_fit_for_a_wire(path: str) -> None:
     with pytest.raises(InvalidTarget if path != "/api\x00" else NotMounted):
         ALONE.find(path, "GET", {})
+
+
+# --- the doors of AllOrigins ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("door", "as_json"), [("get", True), ("raw", False)])
+def test_a_form_asks_for_the_url_in_its_query(door: str, *, as_json: bool) -> None:
+    found = DOORS.find(f"/{door}?url=https%3A%2F%2Fexample.com%2Fa%2520b%3Fc", "GET", {})
+    assert found == Asked(parse_path("/https://example.com/a%20b?c"), as_json=as_json)
+
+
+@pytest.mark.parametrize("door", ["get", "raw"])
+@pytest.mark.parametrize("query", ["", "url=", "url=http:///x", "url=example.com"])
+def test_a_form_that_names_no_url_is_a_mistake_and_no_help_page(door: str, query: str) -> None:
+    with pytest.raises(BadRequest, match=f"A URL is needed here: /{door}"):
+        DOORS.find(f"/{door}?{query}", "GET", {})
+
+
+@pytest.mark.parametrize("path", ["/get", "/raw", "/get/x", "/getx?url=https://example.com"])
+def test_without_a_query_those_names_are_no_hosts_as_ever(path: str) -> None:
+    with pytest.raises(InvalidHost):
+        DOORS.find(path, "GET", {})
+
+
+def test_an_options_of_json_stays_here() -> None:
+    index = {"origin": "https://page.test"}
+    path = "?url=https://example.com"
+    assert DOORS.find(f"/get{path}", "OPTIONS", index) is Door.PREFLIGHT
+    assert isinstance(DOORS.find(f"/raw{path}", "OPTIONS", index), Asked)
+
+
+@pytest.mark.parametrize("path", ["/get?url=https://a b.com", "/raw?url=https://example.com/\x7f"])
+def test_a_forms_url_is_fit_for_a_wire(path: str) -> None:
+    with pytest.raises(InvalidTarget, match="space or control character"):
+        DOORS.find(path, "GET", {})

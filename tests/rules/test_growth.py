@@ -18,6 +18,7 @@ from cors_anywhere.rules.doors import Doors, asks_for_websocket
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.headers import reply_table, request_table
 from cors_anywhere.rules.injections import Injections
+from cors_anywhere.rules.mounts import Mounts, parse_mount
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.overrides import Overrides
 from cors_anywhere.rules.redirects import resolve_location
@@ -34,7 +35,8 @@ def repeated(before: str, unit: str, after: str = "") -> Callable[[int], str]:
     return lambda size: before + unit * ((size - len(before) - len(after)) // len(unit)) + after
 
 
-DOORS = Doors(has_public_suffix, base_path="/p")
+MOUNTS = Mounts([parse_mount("/mount", "https://api.example.com/base")])
+DOORS = Doors(has_public_suffix, base_path="/p", mounts=MOUNTS)
 
 
 def find(path: str, method: str = "GET") -> object:
@@ -71,6 +73,14 @@ PATHS = {
     "punycode": repeated("/http://xn--", "a"),
     "userinfo": repeated("/http://", "a@"),
     "base": repeated("", "/p"),
+    "form-parameters": repeated("/get?", "callbac=&", "url=http://example.com"),
+    "form-url-parameters": repeated("/get?", "&url=http:/?"),
+    "form-parameters-after": repeated("/raw?url=http%3A%2F%2Fexample.com", "&callback"),
+    "form-escapes": repeated("/get?url=http%3A%2F%2Fexample.com%2F", "%2F"),
+    "mount-dots": repeated("/p/mount/", "."),
+    "mount-encoded-dots": repeated("/p/mount/", "%2e"),
+    "mount-encoded-percents": repeated("/p/mount/%", "25", "2e"),
+    "mount-encoded-separators": repeated("/p/mount/", "%252f."),
 }
 
 

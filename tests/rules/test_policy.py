@@ -16,6 +16,7 @@ from cors_anywhere.errors import (
     LoopDetected,
     MethodNotAllowed,
     NavigationRefused,
+    OnlyRead,
     ProhibitedTarget,
     ProxyAuthenticationDemanded,
     ProxyError,
@@ -29,6 +30,7 @@ from cors_anywhere.messages import (
     Deliver,
     Fields,
     Follow,
+    Gather,
     Hop,
     Length,
     Metered,
@@ -899,3 +901,64 @@ def test_the_log_names_what_a_refused_mount_stands_for() -> None:
     found = policy(**MOUNTED).target_of(request("/api/x", origin=None))
     assert found is not None
     assert found.url == "https://api.example.com/base/x"
+
+
+# --- JSON -------------------------------------------------------------------------------------
+
+AS_JSON = "/get?url=https%3A%2F%2Fapi.example.com%2Fx"
+
+
+def test_a_reply_that_is_asked_for_as_json_is_gathered_and_made_an_answer() -> None:
+    deciding, head = policy(max_get_bytes=99, allow_origins=(PAGE,)), request(AS_JSON)
+    plan = planned(deciding, head)
+    assert dict(sent(deciding, head, plan))["Accept-Encoding"] == "identity"
+    got = reply(500, length=99)
+    assert deciding.after(head, plan, got, replayable=False) == Gather(99)
+    answer = deciding.gathered(plan, got, b"x", 0.5)
+    assert b'"http_code": 500' in answer.body
+    assert values(answer.fields, "vary") == ["origin"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [({"max_response_bytes": 50}, 50), ({"max_response_bytes": 200}, 99), ({}, 99)],
+)
+def test_no_more_is_gathered_than_either_limit_lets(limits: dict[str, Any], most: int) -> None:
+    deciding, head = policy(max_get_bytes=99, **limits), request(AS_JSON)
+    plan = planned(deciding, head)
+    assert deciding.after(head, plan, reply(length=most), replayable=False) == Gather(most)
+    with pytest.raises(ResponseBodyTooLarge):
+        deciding.after(head, plan, reply(length=most + 1), replayable=False)
+
+
+def test_a_redirect_on_the_way_to_json_is_followed() -> None:
+    deciding, head = policy(), request(AS_JSON)
+    plan = followed(deciding, head, planned(deciding, head), reply(302, location="/y"))
+    assert (plan.as_json, plan.target.path) == (True, "/y")
+    assert dict(sent(deciding, head, plan))["Accept-Encoding"] == "identity"
+
+
+def test_a_page_that_asks_for_json_of_its_own_origin_is_not_sent_to_what_is_none() -> None:
+    head = request(AS_JSON, origin="https://api.example.com")
+    assert planned(policy(), head).as_json
+
+
+@pytest.mark.parametrize(
+    ("head", "error", "settings"),
+    [
+        (request(AS_JSON, origin=None), HeaderRequired, {}),
+        (request(AS_JSON), Refused, {"deny_origins": (PAGE,)}),
+        (request(AS_JSON), Refused, {"deny_targets": ("api.example.com",)}),
+        (request("/get?url=http://localhost/"), ProhibitedTarget, {}),
+        (request(AS_JSON, "POST"), OnlyRead, {}),
+    ],
+)
+def test_json_passes_the_same_checks(
+    head: RequestHead, error: type[ProxyError], settings: dict[str, Any]
+) -> None:
+    with pytest.raises(error):
+        policy(**settings).admit(head)
+
+
+def test_json_counts_against_a_rate_limit() -> None:
+    assert isinstance(policy(metered=True).admit(request(AS_JSON)), Metered)

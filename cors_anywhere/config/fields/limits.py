@@ -19,6 +19,7 @@ class Limits:
     max_url_bytes: int = 16384
     max_body_bytes: int | None = None  # None: no limit, as in the next
     max_response_bytes: int | None = None
+    max_get_bytes: int = 2097152
     max_connections: int | None = None  # None: what the file descriptors allow
     max_connections_per_client: int | None = None  # None: a quarter of those, at least 8
 
@@ -29,6 +30,7 @@ CHECKS: Final[dict[str, Check]] = {
     "max_url_bytes": integer(256, 2**20),
     "max_body_bytes": optional(integer(0, 2**63 - 1)),
     "max_response_bytes": optional(integer(0, 2**63 - 1)),
+    "max_get_bytes": integer(1, 2**26),  # held in memory, and worked on while others wait
     "max_connections": optional(integer(1, 10**6)),
     "max_connections_per_client": optional(integer(1, 10**6)),
 }

@@ -14,6 +14,7 @@ OPTIONS: Final = tuple(
         ("max-url-bytes", "URL of a request.", ""),
         ("max-body-bytes", "Body of a request.", "no limit"),
         ("max-response-bytes", "Body of a reply.", "no limit"),
+        ("max-get-bytes", "Body of a reply that /get?url=… hands over as JSON.", ""),
         ("max-connections", "Clients' connections at once.", "what the file descriptors allow"),
         (
             "max-connections-per-client",
