@@ -20,6 +20,10 @@ from tests.support.devtools import Page, page
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
 
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""So end requests that are under way while Chromium learns, at its start, of the networks."""
+
+
 class Told(NamedTuple):
     """What Chromium said of one row."""
 
@@ -38,6 +42,8 @@ async def _ask(chromium: Page, url: str, options: dict[str, Any]) -> Told:
     if succeeded:
         return Told(True, None, None, None)
     await _until_told(chromium)
+    if any(params.get("errorText") == _NETWORK_CHANGED for _, params in chromium.events):
+        return await _ask(chromium, url, options)
     failed = [params for name, params in chromium.events if name == "Network.loadingFailed"]
     blocked = [params["corsErrorStatus"] for params in failed if "corsErrorStatus" in params]
     lines = [e["entry"]["text"] for name, e in chromium.events if name == "Log.entryAdded"]

@@ -44,12 +44,14 @@ class Page:
         assert "exceptionDetails" not in came, came
         return came["result"].get("value")
 
-    async def loaded(self) -> None:
-        """Done when the page's own scripts could run: before, its context may be replaced."""
-        await self.evaluate(
-            "document.readyState === 'complete'"
-            " || new Promise(done => addEventListener('load', done))"
-        )
+    async def open(self, url: str) -> None:
+        """Done when the page has loaded: before, its scripts' world may still be replaced."""
+        await self.call("Page.enable")
+        self.events.clear()
+        await self.call("Page.navigate", url=url)
+        async with asyncio.timeout(60):
+            while not any(name == "Page.loadEventFired" for name, _ in self.events):
+                await self.call("Runtime.evaluate", expression="0")
 
     async def listen(self) -> None:
         async for text in self._connection:
@@ -67,25 +69,25 @@ class Page:
 @asynccontextmanager
 async def page(url: str, profile: Path, *flags: str) -> AsyncIterator[Page]:
     """A page at a URL, in a browser of its own whose files are in `profile`."""
-    async with browser(url, profile, *flags):
-        address = await _debugger(profile, url)
+    async with browser("about:blank", profile, *flags):
+        address = await _debugger(profile)
         async with connect(address, max_size=None) as connection:
             found = Page(connection)
             listening = asyncio.ensure_future(found.listen())
             try:
-                await found.loaded()
+                await found.open(url)
                 yield found
             finally:
                 listening.cancel()
 
 
-async def _debugger(profile: Path, url: str) -> str:
+async def _debugger(profile: Path) -> str:
     """Where the page's debugger listens; Chromium writes its port to a file."""
     async with asyncio.timeout(60):
         while True:
             pages = await asyncio.to_thread(_pages, profile)
             for known in pages:
-                if known["type"] == "page" and known["url"].startswith(url):
+                if known["type"] == "page":
                     return str(known["webSocketDebuggerUrl"])
             await asyncio.sleep(0.05)
 
