@@ -44,6 +44,12 @@ PATHS = (
     *(b"/", b"*", b"/https://a.example", b"/a.example/x", b"http://p/http://a.example/"),
     *(b"/iscorsneeded", b"/ws://a.example/", b"/http:/a.example", b"//", b"/http://[", b"/%", b""),
     *(b"/http%3A%2F%2Fa.example", b"/?url=http%3A%2F%2Fa.example", b"/\xff", b"/http://xn--/"),
+    *(
+        b"/get?url=http%3A%2F%2Fa.example%2F",
+        b"/get?url=http://a.example/&callback=x",
+        b"/get?url=",
+    ),
+    *(b"/raw?url=http://a.example/", b"/m/x", b"/m/..%2fx", b"/m?", b"/m/%252e.;/"),
 )
 VERSIONS = (b" HTTP/1.1", b" HTTP/1.1", b" HTTP/1.1", b" HTTP/1.0", b" HTTP/2.0", b" HTTP/0.9", b"")
 LINE_ENDS = (b"\r\n",) * 12 + (b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b"")
@@ -226,7 +232,7 @@ class Fuzzer:
         self._sandbox = self._loop.run_until_complete(self._start())
 
     async def _start(self) -> Sandbox:
-        return Sandbox(self._loop)
+        return Sandbox(self._loop, mounts={"/m": "http://a.example/base"}, open_proxy=True)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -8,6 +8,8 @@ import zlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cors_anywhere.errors import ContentCodingError, OnlyRead, ResponseBodyTooLarge
 from cors_anywhere.messages import CHUNKED, Answer, Gather, Hop, Length, Plan, ReplyHead
@@ -185,3 +187,26 @@ def test_a_bomb_goes_no_further_than_the_bound(coding: str, pack: Any) -> None:
 
 def test_an_empty_body_needs_no_decoding() -> None:
     assert contents(b"", ("Content-Encoding", "gzip")) == ""
+
+
+# --- whatever comes ---------------------------------------------------------------------------
+
+KINDS = st.sampled_from(
+    ["", "text/html", "text/xml", "image/png", "text/plain; charset="]
+) | st.text(st.characters(max_codepoint=255))
+CHARSETS = st.sampled_from(["utf-16", "big5", "iso-2022-jp", "windows-1252", "utf-8", "x"])
+
+
+@given(st.binary(), KINDS, CHARSETS, st.sampled_from(["", "gzip", "deflate"]))
+def test_whatever_comes_is_json_or_a_failure_of_the_targets(
+    octets: bytes, kind: str, charset: str, coding: str
+) -> None:
+    fields = (("Content-Type", kind + charset), ("Content-Encoding", coding))
+    try:
+        answer = wrap(octets, *fields)
+    except ContentCodingError:
+        assert coding
+        return
+    said = json.loads(answer.body)
+    assert isinstance(said["contents"], str)
+    assert coding or said["status"]["content_length"] == len(octets)

@@ -17,6 +17,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SENT = {
     # what follows the target's URL, and what the outcome says: status, end, error
     "served": (b"GET /%s HTTP/1.1\r\n" + HEAD + b"\r\n", (200, End.COMPLETE, None)),
+    "json": (b"GET /get?url=%s HTTP/1.1\r\n" + HEAD + b"\r\n", (200, End.COMPLETE, None)),
     "no-request": (
         b"GET /%s HTTP/1.1\r\nHost : x\r\n\r\n",
         (400, End.COMPLETE, "http_request_error"),
