@@ -48,5 +48,6 @@ async def browser(url: str, profile: Path, *flags: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
