@@ -82,6 +82,7 @@ def test_the_answers_fields_say_what_it_is_and_let_a_page_read_it() -> None:
         "x-final-url": "https://api.example.com/x?y",
         "access-control-allow-origin": "*",
         "access-control-expose-headers": "content-type,date,x-request-url,x-final-url",
+        "x-content-type-options": "nosniff",
     }
 
 
