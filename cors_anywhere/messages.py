@@ -16,6 +16,9 @@ from typing import Final, NamedTuple
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.tokens import bracketed, split_port
 
+UNIX: Final = "unix"
+"""The name of whoever comes over a Unix socket, in place of an address: they are one client."""
+
 Fields = Sequence[tuple[str, str]]
 """Header fields in order, repeated names repeated, names in the case in which they came."""
 

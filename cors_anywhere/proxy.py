@@ -73,7 +73,11 @@ class Proxy:
         self.settings = settings
         self.loop_token = loop_token or _new_token()
         self.own: OwnAddresses = former.own if former else OwnAddresses()
-        self.trusted = TrustedProxies(settings.compiled.trusted_proxies)
+        self.trusted = TrustedProxies(
+            settings.compiled.trusted_proxies,
+            unix=settings.compiled.trusted_unix,
+            hops=settings.trusted_hops,
+        )
         self.policy = _policy(settings, self.loop_token, metered=meter is not None)
         if former is not None:
             resolver = former.egress.resolver

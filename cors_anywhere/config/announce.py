@@ -21,6 +21,9 @@ def listening_urls(settings: Settings, sockets: Sequence[socket.socket]) -> list
     scheme = "https" if settings.tls_cert else "http"
     urls = []
     for opened in sockets:
+        if opened.family == socket.AF_UNIX:
+            urls.append(f"unix:{opened.getsockname()}")
+            continue
         address, port = opened.getsockname()[:2]
         urls.append(f"{scheme}://{bracketed(address)}:{port}{settings.base_path}/")
     return urls
@@ -115,5 +118,6 @@ def warnings(
 
 
 def _beyond_loopback(sockets: Sequence[socket.socket]) -> bool:
-    addresses = (opened.getsockname()[0].partition("%")[0] for opened in sockets)
+    names = [opened.getsockname() for opened in sockets if opened.family != socket.AF_UNIX]
+    addresses = (name[0].partition("%")[0] for name in names)
     return not all(ip_address(address).is_loopback for address in addresses)

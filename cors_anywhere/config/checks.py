@@ -8,6 +8,7 @@ Must not know: which setting is checked by what (fields/), how settings belong t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -96,6 +97,22 @@ def host(value: object) -> str:
     if re.fullmatch(r"[^:]+:[0-9]+", text):
         raise ValueError(f'"{text}" has a port: give the host alone, and the port by itself')
     return text
+
+
+def socket_path(value: object) -> str:
+    """The path of a Unix socket; its address has room for 107 octets and a NUL (unix(7))."""
+    text = string(value)
+    if not text or len(os.fsencode(text)) > 107:
+        raise ValueError(f'"{text}" is no path of a socket: give one of 1 to 107 octets')
+    return text
+
+
+def mode(value: object) -> int:
+    """The permissions of a file, in octal."""
+    text = string(value)
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError(f'"{text}" is no mode of a file: write three octal digits, as in 660')
+    return int(text, 8)
 
 
 def scheme(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cors_anywhere.config import dev
 from cors_anywhere.config.mounting import mounts_of
 from cors_anywhere.limits.rates import RateLimit
-from cors_anywhere.messages import Mount
+from cors_anywhere.messages import UNIX, Mount
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
@@ -34,6 +34,7 @@ class Compiled(NamedTuple):
     deny_networks: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
     allow_content_types: tuple[str, ...]
+    trusted_unix: bool  # whether who comes over the Unix socket is a trusted proxy
     target_headers: tuple[Secret, ...]
     rate_limit: RateLimit | None
     outbound_proxies: OutboundProxies
@@ -45,6 +46,8 @@ def compile_settings(read: Mapping[str, Any]) -> Compiled:
         read["http_proxy"], read["https_proxy"], read.get("all_proxy"), read["no_proxy"]
     )
     named = {name: read[name] for name in Compiled._fields if name in read}
+    named["trusted_proxies"] = tuple(peer for peer in read["trusted_proxies"] if peer != UNIX)
+    named["trusted_unix"] = UNIX in read["trusted_proxies"]
     named["mounts"] = tuple(mounts_of(read))
     if read["dev"]:
         named["allow_origins"] = named["allow_origins"] or dev.ORIGINS

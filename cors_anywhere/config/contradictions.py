@@ -12,7 +12,7 @@ from typing import Any, Final
 from cors_anywhere.config import dev, mounting
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.limits.rates import RateLimit
-from cors_anywhere.messages import Mount, Target
+from cors_anywhere.messages import UNIX, Mount, Target
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
 from cors_anywhere.rules.secrets import Secret
@@ -29,6 +29,14 @@ def incomplete(read: Read) -> Iterator[Problem]:
         yield Problem("tls_key", "is missing: a certificate needs its private key, give both")
     if read.get("tls_key") is not None and read.get("tls_cert", "") is None:
         yield Problem("tls_cert", "is missing: a private key needs its certificate, give both")
+    if UNIX in read["trusted_proxies"] and read.get("unix", "") is None:
+        yield Problem("trusted_proxies", "trusts who comes over a Unix socket: give --unix PATH")
+    if read.get("trusted_hops") and read["trusted_proxies"]:
+        yield Problem(
+            "trusted_hops",
+            "counts front servers whatever their address, where --trusted-proxy names theirs: give"
+            " one of them",
+        )
     for host in read["hosts"] if read.get("dev") else ():
         if not dev.is_local(host):
             yield Problem(
@@ -106,7 +114,7 @@ def _whole_worlds(read: Read) -> Iterator[Problem]:
     if read["target_headers"] and any(pattern.text == "null" for pattern in read["allow_origins"]):
         yield Problem("allow_origins", "any site can ask as null, and so use what targets are sent")
     for network in read["trusted_proxies"]:
-        if not network.prefixlen:
+        if network != UNIX and not network.prefixlen:
             yield Problem("trusted_proxies", f"{network} lets everybody say who they are")
     for network in read["deny_networks"]:
         if network.version == 4 and not network.prefixlen:  # ::/0 turns IPv6 off, and may be meant

@@ -13,7 +13,7 @@ from ipaddress import ip_network
 from cors_anywhere.config.checks import Check, string
 from cors_anywhere.config.suffixes import is_public_suffix
 from cors_anywhere.limits.rates import RateLimit
-from cors_anywhere.messages import Mount
+from cors_anywhere.messages import UNIX, Mount
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.mounts import parse_mount, parse_target
 from cors_anywhere.rules.origins import OriginPattern
@@ -37,6 +37,11 @@ def network(value: object) -> Network:
             f" {alone} for the address"
         )
     return loose
+
+
+def trusted_peer(value: object) -> Network | str:
+    """A network of front servers, or those that come over the Unix socket."""
+    return UNIX if value == UNIX else network(value)
 
 
 def rate(value: object) -> RateLimit:

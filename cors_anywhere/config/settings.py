@@ -62,6 +62,8 @@ class Settings(Fields):
         """The settings, their files read; None, and their mistakes among the given ones, when they
         cannot be made."""
         load_files(given)
+        if "unix" in given.values and not {"hosts", "port"} & given.values.keys():
+            given.values["hosts"] = ()
         try:
             settings = cls(**given.values)
         except SettingsError as error:
@@ -75,6 +77,8 @@ class Settings(Fields):
         if isinstance(self.mounts, Mapping):
             object.__setattr__(self, "mounts", tuple(self.mounts.items()))
         problems: list[Problem] = []
+        if not self.hosts and self.unix is None:
+            problems.append(Problem("hosts", "name no address, so nobody could ask: give one"))
         read = self._read(problems)
         stated = {name for name in LIST_CHECKS if getattr(self, name)}
         problems += [*incomplete(read), *unguarded(read, stated), *nothing_works(read)]

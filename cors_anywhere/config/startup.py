@@ -59,14 +59,19 @@ def _listening_only(given: Given) -> Settings | None:
     that is none, any will do."""
     if "hosts" in given.blamed:
         return None
-    values = {name: given.values[name] for name in ("hosts", "port") if name in given.values}
+    names = ("hosts", "port", "unix", "unix_mode")
+    values = {name: given.values[name] for name in names if name in given.values}
     if "port" in given.blamed:
         values["port"] = 0
+    for name in {"unix", "unix_mode"} & given.blamed:
+        values.pop(name, None)
     return Settings(**values)
 
 
 def _bind_problem(settings: Settings, error: OSError) -> tuple[str, str]:
     """Which setting is to blame, and the text about it."""
+    if error.filename is not None:
+        return "unix", f'"{error.filename}" {error.strerror}'
     hosts = " or ".join(settings.hosts)
     if error.errno == errno.EADDRINUSE:
         return "port", (

@@ -32,7 +32,7 @@ LOG = logging.getLogger("cors_anywhere")
 _OF_THE_SERVER = frozenset(
     (
         "hosts", "port", "tls_cert", "tls_key", "max_connections", "drain_timeout",
-        "workers",
+        "workers", "unix", "unix_mode",
         "client_header_timeout", "client_idle_timeout", "client_stall_timeout",
     )
 )  # fmt: skip
@@ -41,7 +41,9 @@ _OF_THE_SERVER = frozenset(
 def _tell_whose_settings_they_are(settings: Settings) -> None:
     """Logs which of the given settings only the package's own server has an eye on."""
     names = _OF_THE_SERVER
-    if not settings.trusted_proxies:  # behind them requests are counted, not connections
+    if not (
+        settings.trusted_proxies or settings.trusted_hops
+    ):  # behind them requests are counted, not connections
         names |= {"max_connections_per_client"}
     given = [
         field.name

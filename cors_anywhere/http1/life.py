@@ -17,6 +17,7 @@ from cors_anywhere.http1.head import MAX_FIELDS
 from cors_anywhere.http1.output import Output
 from cors_anywhere.http1.states import CLOSED, HEAD, IDLE, LINGERING, Clock, State, Step
 from cors_anywhere.http1.transport import stream
+from cors_anywhere.messages import UNIX
 
 LINGER_SECONDS = 5.0
 """How long the rest of a request is read and dropped after its reply (nginx: lingering_timeout)."""
@@ -88,8 +89,11 @@ class Life(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         here = transport.get_extra_info("sockname")
         secure = transport.get_extra_info("ssl_object") is not None
+        by_tcp = isinstance(here, tuple)  # a Unix socket's name is a text, and its peer has none
         self.context = Context(
-            peer[0] if peer else "", "https" if secure else "http", here[1] if here else 0
+            peer[0] if peer and by_tcp else "" if by_tcp else UNIX,
+            "https" if secure else "http",
+            here[1] if by_tcp else 0,
         )
         self._moved()
         self._watch()

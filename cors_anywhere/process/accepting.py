@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.server import ServerConnection
-from cors_anywhere.messages import Answer
+from cors_anywhere.messages import UNIX, Answer
 from cors_anywhere.process.places import ClientPlace, Make
 from cors_anywhere.process.refusing import Refusals
 from cors_anywhere.process.shares import Admission, Shares
@@ -164,7 +164,7 @@ class Acceptor:
                 continue  # that connection was gone before it was taken (accept(2))
             sock.setblocking(False)
             until = self._loop.time() + WAITING_SECONDS
-            self._receive(Newcomer(sock, self._house.client_of(peer[0]), until))
+            self._receive(Newcomer(sock, self._house.client_of(peer[0] if peer else UNIX), until))
 
     def _receive(self, newcomer: Newcomer) -> None:
         verdict = self._seat(newcomer)

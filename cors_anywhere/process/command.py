@@ -8,6 +8,7 @@ Must not know: how an option is spelt (options/) or read (arguments.py), what it
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -20,7 +21,9 @@ from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Serving, take_port
+from cors_anywhere.process.activation import handed_over
 from cors_anywhere.process.arguments import command
+from cors_anywhere.process.unix import Names, names_of, remove
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130  # as a shell reports a process that SIGINT ended
@@ -60,10 +63,11 @@ def serve_given(
 ) -> int:
     """Serve with what was given, or say everything that is wrong with it. `check` stops there."""
     settings = Settings.from_given(given)
-    sockets = take_port(given, settings, server)
+    handed = _handed_over(given, environment)
+    sockets = handed or take_port(given, settings, server)
+    made = [] if handed else names_of(sockets)
     if settings is None or given.mistakes:
-        for opened in sockets:
-            opened.close()
+        _give_back(sockets, made)
         _report(given.mistakes)
         return USAGE_ERROR
 
@@ -84,8 +88,7 @@ def serve_given(
             click.echo(f"Warning: {warning}", err=True)
 
     if check:
-        for opened in sockets:
-            opened.close()
+        _give_back(sockets, made)
         lines[0] = "The configuration is valid."
         announce()
         return 0
@@ -93,7 +96,29 @@ def serve_given(
     def again(*, quiet: bool = False) -> Settings:
         return Settings.read(given.command_line, environment, quiet=quiet)
 
-    return server.run(settings, sockets, again=again, on_listening=announce)
+    try:
+        return server.run(settings, sockets, again=again, on_listening=announce)
+    finally:
+        remove(made)
+
+
+def _handed_over(given: Given, environment: Mapping[str, str]) -> list[socket.socket]:
+    """The sockets of whoever started this process; they go before addresses."""
+    try:
+        handed = handed_over(environment)
+    except ValueError as error:
+        given.mistakes.append(Problem("LISTEN_FDS", str(error)))
+        return []
+    for name in ("hosts", "port", "unix") if handed else ():
+        if given.values.get(name):
+            given.doubt(name, "is not listened on: LISTEN_FDS hands over what is")
+    return [sock for _, sock in handed]
+
+
+def _give_back(sockets: Sequence[socket.socket], made: Names) -> None:
+    for opened in sockets:
+        opened.close()
+    remove(made)
 
 
 def _report(mistakes: Sequence[Problem]) -> None:

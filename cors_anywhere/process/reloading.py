@@ -21,6 +21,8 @@ LOG = logging.getLogger("cors_anywhere")
 FIXED: Final = (
     "hosts",
     "port",
+    "unix",
+    "unix_mode",
     "workers",
     "max_connections",
     "max_connections_per_client",

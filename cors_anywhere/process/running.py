@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
+from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
 from cors_anywhere.process.orders import Line, Order, by_signals
@@ -38,7 +39,12 @@ def run(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     _calm_garbage_collector()
     duty = Duty(settings, sockets, common(), again, _reopen_log)
-    announce = on_listening or _nothing
+
+    def announce() -> None:
+        if on_listening is not None:
+            on_listening()
+        notify("READY=1")
+
     count = settings.workers or cores()
     if count == 1:
         return asyncio.run(_serve(duty, announce))
@@ -73,10 +79,6 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
         before={Order.RELOAD: may_reload},
     )
     return supervisor.run(announce)
-
-
-def _nothing() -> None:
-    """Nobody is told."""
 
 
 def _reopen_log() -> None:

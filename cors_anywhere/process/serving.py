@@ -116,9 +116,10 @@ class ProxyServer:
         """
         self.urls = (*self.urls, *listening_urls(self.proxy.settings, sockets))
         for sock in sockets:
-            address, port = sock.getsockname()[:2]
-            self.port = self.port or port
-            self.proxy.own.add(address, port)
+            if sock.family != socket.AF_UNIX:
+                address, port = sock.getsockname()[:2]
+                self.port = self.port or port
+                self.proxy.own.add(address, port)
             self._acceptor.listen(sock)
 
     def _connection(self, registry: Registry) -> ServerConnection:

@@ -9,6 +9,7 @@ import socket
 import ssl
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.process.unix import bind_unix
 
 
 def bind(settings: Settings) -> list[socket.socket]:
@@ -39,6 +40,13 @@ def bind(settings: Settings) -> list[socket.socket]:
         for sock in sockets:
             sock.close()
         raise
+    if settings.unix is not None:
+        try:
+            sockets.append(bind_unix(settings.unix, int(settings.unix_mode, 8)))
+        except OSError:
+            for sock in sockets:
+                sock.close()
+            raise
     return sockets
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final, NoReturn
 
+from cors_anywhere.process.activation import notify
 from cors_anywhere.process.backoff import Backoff
 from cors_anywhere.process.orders import HEEDED, READY, Interpreter, Order
 
@@ -163,6 +164,7 @@ class Supervisor:
     def _pass_on(self, order: Order) -> None:
         if order is Order.STOP:
             LOG.info("Stopping %d workers", len(self._workers))
+            notify("STOPPING=1")
             self._stop(self.patience + GRACE_SECONDS)
         elif order is Order.AT_ONCE:
             self._stop(AT_ONCE_SECONDS)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
+from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import Common
 from cors_anywhere.process.descriptors import client_limit, idle_limit
 from cors_anywhere.process.orders import Order, Orders
@@ -65,6 +66,8 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
             duty.reopen()
         else:
             duty = _reloaded(duty, server)
+    if duty.part is None:
+        notify("STOPPING=1")
     if order is Order.STOP:
         await _finish(server, duty.settings, orders)
     server.abort()

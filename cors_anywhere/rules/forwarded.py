@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
-from cors_anywhere.messages import DEFAULT_PORTS, Fields
+from cors_anywhere.messages import DEFAULT_PORTS, UNIX, Fields
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.tokens import split_port
 
@@ -34,19 +34,23 @@ class Believed(NamedTuple):
 
 
 class TrustedProxies:
-    """The front servers whose `X-Forwarded-*` are believed."""
+    """The front servers whose `X-Forwarded-*` are believed: those in `nets`, with `unix` those that
+    come over a Unix socket, or whoever connects where `hops` of them are on every way here."""
 
-    def __init__(self, nets: Sequence[Network] = ()) -> None:
+    def __init__(self, nets: Sequence[Network] = (), *, unix: bool = False, hops: int = 0) -> None:
 
         @lru_cache(_CACHED_ADDRESSES)
         def is_trusted(address: str) -> bool:
+            if address == UNIX:
+                return unix
             try:
                 parsed = ip_address(address.partition("%")[0])
             except ValueError:
                 return False
             return any(parsed in net for net in nets)
 
-        self._any = bool(nets)
+        self._any = bool(nets) or unix or hops > 0
+        self._hops = hops
         self._is_trusted = is_trusted
 
     def __bool__(self) -> bool:
@@ -54,7 +58,7 @@ class TrustedProxies:
 
     def includes(self, peer: str) -> bool:
         """Whether the address that connected is a front server's."""
-        return self._any and self._is_trusted(_plain(peer))
+        return self._any and (self._hops > 0 or self._is_trusted(_plain(peer)))
 
     def believe(self, peer: str, scheme: str, port: int, fields: Fields) -> Believed:
         """The client's address and scheme: the rightmost hop that is not itself trusted.
@@ -62,11 +66,15 @@ class TrustedProxies:
         `peer` is the address that connected, to `port`. One that a dual-stack socket reports as
         IPv4-mapped is the IPv4 address (RFC 4291 section 2.5.5.2). A front server that does not
         tell the port which the client reached passed its `Host` on, which names it.
+
+        Where hops are counted, a request that names fewer did not come by all front servers:
+        nothing that it says is believed then.
         """
         if ":" in peer:
             peer = _plain(peer)
-        if not self._any or not self._is_trusted(peer):
+        if not self._any or not (self._hops or self._is_trusted(peer)):
             return Believed(peer, scheme, None, port)
+        reached = scheme
         hops: list[str] = []
         outer: int | None = None
         host = ""
@@ -81,8 +89,20 @@ class TrustedProxies:
                 outer = _port(value.rpartition(",")[2].strip(" \t")) or outer
             elif lower == "host":
                 host = value
-        client = self._client(peer, hops[-_MAX_HOPS:])
+        if self._hops:
+            counted = self._counted(hops)
+            if counted is None:
+                return Believed(peer, reached, peer, port)
+            client = counted
+        else:
+            client = self._client(peer, hops[-_MAX_HOPS:])
         return Believed(client, scheme, peer, outer or _port_of(host) or DEFAULT_PORTS[scheme])
+
+    def _counted(self, hops: Sequence[str]) -> str | None:
+        """The address so many from the right; None where there is none."""
+        if len(hops) < self._hops:
+            return None
+        return _address(hops[-self._hops].strip(" \t"))
 
     def _client(self, nearest: str, hops: Sequence[str]) -> str:
         for hop in reversed(hops):

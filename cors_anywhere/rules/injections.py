@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from cors_anywhere.messages import Fields, Plan, RequestHead, Target
+from cors_anywhere.messages import UNIX, Fields, Plan, RequestHead, Target
 from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.tokens import is_token
 
@@ -94,8 +94,9 @@ class Injections:
     def _told_of(self, head: RequestHead) -> Fields:
         """Who asks, and where: nothing of what the client itself says of it, and of what front
         servers say only what is believed."""
+        hops = [hop for hop in dict.fromkeys((head.peer, head.front)) if hop and hop != UNIX]
         known = {
-            "X-Forwarded-For": ",".join(dict.fromkeys(filter(None, (head.peer, head.front)))),
+            "X-Forwarded-For": ",".join(hops) or "unknown",
             "X-Forwarded-Port": str(head.secure_port),
             "X-Forwarded-Proto": head.scheme,
         }

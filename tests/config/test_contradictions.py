@@ -195,3 +195,15 @@ def test_a_mount_is_a_target_that_is_allowed(mounts: dict[str, Any]) -> None:
     other = {"target_headers": (("http://api.test", "X-Key", "s3cret"),)}
     kind, ((_, text),) = told(**other, **PAGE, **mounts)
     assert (kind, text.partition(" is ")[0]) == ("mistake", "http://api.test:80")
+
+
+def test_front_servers_are_named_or_counted() -> None:
+    kind, ((setting, text),) = told(trusted_hops=1, trusted_proxies=("10.0.0.0/8",))
+    assert (kind, setting) == ("mistake", "trusted_hops")
+    assert "give one of them" in text
+
+
+def test_who_comes_over_a_unix_socket_is_trusted_only_where_there_is_one() -> None:
+    kind, ((setting, _),) = told(trusted_proxies=("unix",))
+    assert (kind, setting) == ("mistake", "trusted_proxies")
+    assert told(trusted_proxies=("unix",), unix="/run/s") == ("doubt", [])

@@ -40,6 +40,7 @@ def test_a_valid_value_is_kept_as_it_is(setting: str, value: Any) -> None:
 
 
 INVALID: list[tuple[str, Any, str]] = [
+    ("trusted_proxies", ("UNIX",), "as in 10.0.0.0/8"),
     ("trusted_proxies", ("10.0.0.1/8",), "write 10.0.0.0/8 for the network, 10.0.0.1/32 for"),
     ("trusted_proxies", ("2001:db8::1/32",), "write 2001:db8::/32 for"),
     ("trusted_proxies", ("fe80::1%eth0",), "as in 10.0.0.0/8"),

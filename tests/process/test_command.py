@@ -91,7 +91,7 @@ def test_every_option_is_understood() -> None:
     values |= {"--allow-method": "GET", "--deny-method": "PUT"}
     skipped |= {"--target"}  # a mount alone, and here are others
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
-    values["--workers"] = "2"
+    values |= {"--workers": "2", "--trusted-hops": "0", "--unix-mode": "600"}
     for option in OPTIONS:
         example = {"CIDR": "10.0.0.0/8", "PATTERN": "null", "NAME": "X-A"}.get(
             option.metavar, "2000"

@@ -124,3 +124,56 @@ def test_the_port_is_the_one_that_the_client_reached(
 
 def test_the_word_of_a_client_on_the_port_is_not_believed() -> None:
     assert TRUSTED.believe("192.0.2.9", "http", 8080, [("X-Forwarded-Port", "1")]).port == 8080
+
+
+# --- so many hops -------------------------------------------------------------------------------
+
+COUNTED = {
+    "one": (1, ["203.0.113.5, 192.0.2.1"], "192.0.2.1"),
+    "two": (2, ["203.0.113.5, 192.0.2.1, 10.0.0.1"], "192.0.2.1"),
+    "over-two-fields": (2, ["203.0.113.5, 192.0.2.1", "10.0.0.1"], "192.0.2.1"),
+    "exactly-so-many": (2, ["192.0.2.1, 10.0.0.1"], "192.0.2.1"),
+    "fewer": (2, ["192.0.2.1"], NEAR),
+    "none": (1, [], NEAR),
+    "no-address": (1, ["203.0.113.5, unknown"], NEAR),
+    "more-than-are-read": (3, ["1.1.1.1," * 500 + "192.0.2.1, 10.0.0.1, 10.0.0.2"], "192.0.2.1"),
+}
+
+
+@pytest.mark.parametrize(("hops", "values", "client"), COUNTED.values(), ids=COUNTED)
+def test_the_client_is_so_many_hops_away_whatever_their_addresses(
+    hops: int, values: list[str], client: str
+) -> None:
+    fields = [("X-Forwarded-For", value) for value in values]
+    believed = TrustedProxies(hops=hops).believe(NEAR, "http", 8080, fields)
+    assert (believed.address, believed.front) == (client, NEAR)
+
+
+def test_who_did_not_come_by_all_front_servers_is_believed_in_nothing() -> None:
+    fields = [("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https")]
+    trusted = TrustedProxies(hops=2)
+    assert trusted.believe(NEAR, "http", 8080, fields)[:2] == (NEAR, "http")
+    fields[0] = ("X-Forwarded-For", "192.0.2.1, 192.0.2.2")
+    assert trusted.believe(NEAR, "http", 8080, fields)[:2] == ("192.0.2.1", "https")
+
+
+def test_where_hops_are_counted_whoever_connects_is_a_front_server() -> None:
+    assert TrustedProxies(hops=1).includes("203.0.113.5")
+
+
+# --- a Unix socket ------------------------------------------------------------------------------
+
+
+def test_who_comes_over_the_unix_socket_is_believed_when_that_is_trusted() -> None:
+    fields = [("X-Forwarded-For", "192.0.2.1")]
+    assert TrustedProxies(unix=True).believe("unix", "http", 0, fields).address == "192.0.2.1"
+    assert TrustedProxies(unix=True).includes("unix")
+    assert not TrustedProxies(unix=True).includes("10.0.0.1")
+    assert TRUSTED.believe("unix", "http", 0, fields).address == "unix"
+    assert not TRUSTED.includes("unix")
+
+
+def test_a_client_cannot_call_itself_a_unix_socket() -> None:
+    fields = [("X-Forwarded-For", "192.0.2.1, unix")]
+    trusted = TrustedProxies([ip_network("10.0.0.0/8")], unix=True)
+    assert trusted.believe(NEAR, "http", 8080, fields).address == NEAR

@@ -23,13 +23,28 @@ OPTIONS: Final = (
         integer,
         legacy=("PORT",),
     ),
+    Option(
+        "unix",
+        "unix",
+        "Unix socket to listen on; TCP beside it only with --host or --port.",
+        "PATH",
+    ),
+    Option("unix-mode", "unix_mode", "Permissions of that socket.", "OCTAL"),
     Option("base-path", "base_path", "Path under which the proxy is hosted.", "/PATH"),
     Option(
         "trusted-proxy",
         "trusted_proxies",
-        "Network whose X-Forwarded-* is believed.",
+        "Network whose X-Forwarded-* is believed; unix for who comes over the Unix socket.",
         "CIDR",
         kind="many",
+    ),
+    Option(
+        "trusted-hops",
+        "trusted_hops",
+        "Front servers on the way here, whatever their addresses: the client is so many from the"
+        " right of X-Forwarded-For, or whoever connected where there are fewer.",
+        "N",
+        integer,
     ),
     Option(
         "dev",
