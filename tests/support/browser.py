@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,8 +28,10 @@ SECONDS = 60.0
 
 
 @asynccontextmanager
-async def listening(application: tornado.web.Application) -> AsyncIterator[int]:
-    server = HTTPServer(application)
+async def listening(
+    application: tornado.web.Application, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    server = HTTPServer(application, ssl_options=tls)
     sock, port = bind_unused_port()
     server.add_socket(sock)
     yield port
