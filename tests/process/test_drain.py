@@ -16,10 +16,12 @@ from typing import NamedTuple
 import pytest
 
 from tests.support import PATIENCE
+from tests.support.clock import quiet
 from tests.support.listening import stop_listening
+from tests.support.loopback import in_loop
 from tests.support.process import Command, command
 from tests.support.target import Do, Step, Take, Target, Until, target
-from tests.support.wire import Client, Seen, client, taken, until
+from tests.support.wire import Client, Seen, client, proxied, taken, until
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -244,34 +246,39 @@ def test_a_connection_on_which_nothing_was_asked_is_closed() -> None:
     assert talk(conversation) == 0
 
 
-def test_a_request_that_crosses_the_end_is_answered() -> None:
-    async def conversation(talk: Talk) -> None:
-        await talk.client.ask(talk.server.url)
-        await talk.client.reply()
-        await stop(talk.proxy)
-        await talk.client.ask(talk.server.url)
-        seen = await talk.client.reply()
+@in_loop
+async def test_a_request_that_crosses_the_end_is_answered() -> None:
+    async with (
+        proxied() as proxy,
+        target((Do.REQUEST, HELLO) * 2) as server,
+        client(proxy) as connection,
+    ):
+        await connection.ask(server.url)
+        await connection.reply()
+        draining = asyncio.ensure_future(proxy.server.drain(PATIENCE))
+        await quiet()
+        await connection.ask(server.url)
+        seen = await connection.reply()
         assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
+        await draining
 
-    assert talk(conversation, Do.REQUEST, HELLO, Do.REQUEST, HELLO) == 0
 
-
-def test_after_a_reply_that_had_begun_one_more_request_is_answered() -> None:
+@in_loop
+async def test_after_a_reply_that_had_begun_one_more_request_is_answered() -> None:
     stopped = asyncio.Event()
-
-    async def conversation(talk: Talk) -> None:
-        await under_way(talk)
-        await talk.client.reader.readuntil(b"\r\n\r\nhe")
-        await stop(talk.proxy)
+    script = (Do.REQUEST, HELLO[:-3], Until(stopped), b"llo", Do.REQUEST, HELLO)
+    async with proxied() as proxy, target(script) as server, client(proxy) as connection:
+        await connection.ask(server.url)
+        await connection.reader.readuntil(b"\r\n\r\nhe")
+        draining = asyncio.ensure_future(proxy.server.drain(PATIENCE))
+        await quiet()
         stopped.set()
-        assert await talk.client.reader.readexactly(3) == b"llo"
-        await talk.client.ask(talk.server.url)
-        seen = await talk.client.reply()
+        assert await connection.reader.readexactly(3) == b"llo"
+        await quiet()
+        await connection.ask(server.url)
+        seen = await connection.reply()
         assert (seen.body, seen.fields["connection"]) == (b"hello", "close")
-
-    assert (
-        talk(conversation, Do.REQUEST, HELLO[:-3], Until(stopped), b"llo", Do.REQUEST, HELLO) == 0
-    )
+        await draining
 
 
 def test_requests_that_wait_behind_another_are_answered() -> None:
