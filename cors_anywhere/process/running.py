@@ -67,7 +67,7 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
         if settings is None or not carried_out(lambda: server_tls(settings)):
             return False
         duty = duty._replace(settings=settings)
-        supervisor.patience = settings.drain_timeout
+        supervisor.patience = _patience(settings)
         LOG.info("Reloaded")
         return True
 
@@ -75,10 +75,14 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
         lambda number, sock: asyncio.run(serve(number, sock)),
         count,
         duty.sockets,
-        patience=duty.settings.drain_timeout,
+        patience=_patience(duty.settings),
         before={Order.RELOAD: may_reload},
     )
     return supervisor.run(announce)
+
+
+def _patience(settings: Settings) -> float:
+    return settings.shutdown_delay + settings.drain_timeout
 
 
 def _reopen_log() -> None:

@@ -97,6 +97,8 @@ class ProxyServer:
         self._acceptor = Acceptor(house, self.connections)
         self.urls: tuple[str, ...] = ()
         self.port = 0
+        self.ready = False
+        """Whether a load balancer should send newcomers: it listens, and was not told to stop."""
 
     def renew(self, settings: Settings) -> None:
         """Serves new requests with these settings, and new connections with their certificate.
@@ -114,6 +116,7 @@ class ProxyServer:
 
         `urls` has the address of each then, and `port` is the first one's.
         """
+        self.ready = True
         self.urls = (*self.urls, *listening_urls(self.proxy.settings, sockets))
         for sock in sockets:
             if sock.family != socket.AF_UNIX:

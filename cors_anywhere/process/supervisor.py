@@ -24,7 +24,7 @@ from cors_anywhere.process.orders import HEEDED, READY, Interpreter, Order
 
 LOG = logging.getLogger("cors_anywhere")
 
-GRACE_SECONDS: Final = 2.0
+GRACE_SECONDS: Final = 1.0
 """For a worker to end beyond its own patience, before it is killed."""
 
 AT_ONCE_SECONDS: Final = 0.5

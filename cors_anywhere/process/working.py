@@ -91,12 +91,20 @@ def _reloaded(duty: Duty, server: ProxyServer) -> Duty:
 
 async def _finish(server: ProxyServer, settings: Settings, orders: Orders) -> None:
     """Lets what is under way end, unless somebody is tired of it."""
-    LOG.info("Draining: %d connections are open", len(server.connections))
-    draining = asyncio.ensure_future(server.drain(settings.drain_timeout))
+    draining = asyncio.ensure_future(_leave(server, settings))
     tired = asyncio.ensure_future(_told(Order.AT_ONCE, orders))
     await asyncio.wait((draining, tired), return_when=asyncio.FIRST_COMPLETED)
     draining.cancel()
     tired.cancel()
+
+
+async def _leave(server: ProxyServer, settings: Settings) -> None:
+    server.ready = False
+    if settings.shutdown_delay:
+        LOG.info("Told to stop: newcomers are served for %g s", settings.shutdown_delay)
+        await asyncio.sleep(settings.shutdown_delay)
+    LOG.info("Draining: %d connections are open", len(server.connections))
+    await server.drain(settings.drain_timeout)
 
 
 async def _told(wanted: Order, orders: Orders) -> None:

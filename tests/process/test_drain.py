@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
@@ -171,7 +172,7 @@ def _listens(port: int) -> bool:
 
 
 async def ended(proxy: Command) -> int:
-    """The exit status, which comes long before the drain timeout of 30 seconds."""
+    """The exit status."""
     return await asyncio.to_thread(proxy.process.wait, PATIENCE)
 
 
@@ -323,6 +324,48 @@ def test_an_upload_may_be_completed() -> None:
         assert talk.server.digests == [sha256(b"abcdef").hexdigest()]
 
     assert talk(conversation, Do.REQUEST, Take(6), HELLO) == 0
+
+
+# --- load balancers notice late -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_newcomers_are_served_until_load_balancers_have_noticed(workers: str) -> None:
+    delay = 1.0
+
+    async def conversation(talk: Talk) -> None:
+        begun = time.monotonic()
+        talk.proxy.process.terminate()
+        served = 0
+        try:
+            while True:
+                async with client(talk.proxy) as connection:
+                    await connection.ask("iscorsneeded")
+                    assert (await connection.reply()).body == b"no"
+                served += 1
+        except OSError:
+            assert time.monotonic() - begun >= delay
+        assert served
+
+    options = ("--shutdown-delay", str(delay), "--workers", workers)
+    assert talk(conversation, options=options) == 0
+
+
+def _pending(proxy: Command) -> bool:
+    """Whether a signal has not been taken yet."""
+    status = Path(f"/proc/{proxy.process.pid}/status").read_text()
+    return any(int(mask, 16) for mask in re.findall(r"(?:Sig|Shd)Pnd:\s*([0-9a-f]+)", status))
+
+
+def test_a_second_signal_does_not_wait_for_load_balancers() -> None:
+    async def conversation(talk: Talk) -> None:
+        await under_way(talk)
+        talk.proxy.process.terminate()
+        assert await until(lambda: not _pending(talk.proxy))  # two that come together are one
+        talk.proxy.process.terminate()
+        assert (await talk.client.reply()).end == "reset"
+
+    assert talk(conversation, Do.REQUEST, Do.WAIT, options=("--shutdown-delay", "600")) == 0
 
 
 # --- an end to patience -------------------------------------------------------------------------

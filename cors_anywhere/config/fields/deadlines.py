@@ -21,7 +21,8 @@ class Deadlines:
     client_header_timeout: float = 10.0
     client_idle_timeout: float = 60.0
     client_stall_timeout: float = 60.0
-    drain_timeout: float = 30.0
+    shutdown_delay: float = 0.0
+    drain_timeout: float = 8.0  # docker stop has ten seconds of patience
 
 
 CHECKS: Final[dict[str, Check]] = {
@@ -32,5 +33,6 @@ CHECKS: Final[dict[str, Check]] = {
     "client_header_timeout": seconds(0.01),
     "client_idle_timeout": seconds(0.01),
     "client_stall_timeout": seconds(0.01),
+    "shutdown_delay": seconds(0),
     "drain_timeout": seconds(0),
 }

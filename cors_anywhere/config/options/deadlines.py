@@ -16,6 +16,11 @@ OPTIONS: Final = tuple(
         ("client-header-timeout", "For the head of a request."),
         ("client-idle-timeout", "Between the requests of a connection."),
         ("client-stall-timeout", "For a client that does not read its reply."),
+        (
+            "shutdown-delay",
+            "When the proxy is told to stop, it goes on accepting for this long: until load"
+            " balancers have noticed.",
+        ),
         ("drain-timeout", "For requests in flight when the proxy is told to stop."),
     )
 )
