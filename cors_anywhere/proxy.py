@@ -182,6 +182,8 @@ def choices(settings: Settings) -> Choices:
         allow_origins=compiled.allow_origins,
         deny_origins=compiled.deny_origins,
         require_headers=settings.require_headers,
+        allow_credentials=settings.allow_credentials,
+        expose_set_cookie=settings.expose_set_cookie,
         allow_targets=compiled.allow_targets,
         deny_targets=compiled.deny_targets,
         allow_private=compiled.allow_private,

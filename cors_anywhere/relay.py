@@ -128,7 +128,8 @@ class Relay:
             record.end = End.ABORTED
             client.abort()
         else:
-            self._answer(client, self._policy.failed(error, record.plan), record)
+            answer = self._policy.failed(error, record.plan, client.head)
+            self._answer(client, answer, record)
 
     def _report(self, record: Record) -> None:
         """Tells the observers; what goes wrong there is no trouble of the client's."""
@@ -226,7 +227,7 @@ class Relay:
         try:
             octets = await gathering.read(exchange, gather.most)
             waited = monotonic() - record.started
-            answer = self._policy.gathered(plan, reply, octets, waited)
+            answer = self._policy.gathered(client.head, plan, reply, octets, waited)
             record.first_octet = waited
             if client.head.method == "HEAD":
                 self._answer(client, answer, record)

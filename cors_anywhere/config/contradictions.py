@@ -49,6 +49,7 @@ def incomplete(read: Read) -> Iterator[Problem]:
 def unguarded(read: Read, stated: Set[str]) -> Iterator[Problem]:
     """What only some may use, and would be given to all. `stated` are the names of settings that
     were given, rightly or not: what cannot be read is not missing as well."""
+    yield from _credentials_for_all(read, stated)
     secrets: Sequence[Secret] = read["target_headers"]
     if secrets and not read.get("dev") and "allow_origins" not in stated:
         yield Problem(
@@ -68,6 +69,22 @@ def unguarded(read: Read, stated: Set[str]) -> Iterator[Problem]:
                 f"{scheme}://{target.host_and_port} is neither a mount nor an allowed target:"
                 f" add --allow-target {target.host_and_port}, which allows no other",
             )
+
+
+def _credentials_for_all(read: Read, stated: Set[str]) -> Iterator[Problem]:
+    """Whoever is given credentials can do what the person who sits there can."""
+    if not read.get("allow_credentials"):
+        return
+    if "allow_origins" not in stated and not read.get("dev"):
+        yield Problem(
+            "allow_credentials", "is for pages that you name: list them by --allow-origin"
+        )
+    if any(pattern.text == "null" for pattern in read["allow_origins"]):
+        yield Problem(
+            "allow_origins",
+            "null is any site's, and may not be allowed credentials: serve local files by"
+            " http://localhost, or leave --allow-credentials out",
+        )
 
 
 _ALLOWING: Final = ("allow_targets", "mounts")

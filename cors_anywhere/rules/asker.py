@@ -41,19 +41,30 @@ def own_origin(scheme: str, host: str | None) -> str | None:
 
 
 class Askers:
-    """Whom the operator serves. `required` are the names of headers of which one is needed."""
+    """Whom the operator serves. `required` are the names of headers of which one is needed;
+    `credentials` says that pages of allowed origins may send some."""
 
     def __init__(
         self,
         allow: Iterable[OriginPattern] = (),
         deny: Iterable[OriginPattern] = (),
         required: Iterable[str] = (),
+        *,
+        credentials: bool = False,
     ) -> None:
         self._allow = OriginSet(allow)
         self._deny = OriginSet(deny)
         self._required = tuple(name.lower() for name in required)
         self._any_of = frozenset(self._required)
         self.by_origin = bool(self._allow or self._deny)
+        self.credentials = credentials
+
+    def credited(self, origin: str | None) -> str | None:
+        """The origin, by its field, if its pages may send credentials; None for all others, who
+        may read a refusal without them."""
+        if origin is None or origin == "null" or len(origin) > MAX_ORIGIN:
+            return None
+        return origin if origin in self._allow and origin not in self._deny else None
 
     def identify(self, index: Mapping[str, str], own: str | None) -> str | None:
         """The origin that asks, by the request's fields; None when nothing names it.
@@ -123,6 +134,15 @@ def may_be_own_page(index: Mapping[str, str], own: str | None) -> bool:
     if site is not None:
         return site == "same-origin"
     return index.get("origin") == own or (index.get("referer", "") + "/").startswith(own + "/")
+
+
+def is_cross_site(index: Mapping[str, str], own: str | None) -> bool:
+    """Whether the asking page is of another site (Fetch Metadata). Where the browser does not say,
+    one of another origin counts as it."""
+    site = index.get("sec-fetch-site")
+    if site is not None:
+        return site == "cross-site"
+    return index.get("origin", own) != own
 
 
 def _is_same_origin(index: Mapping[str, str], own: str) -> bool:

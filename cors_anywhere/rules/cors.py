@@ -23,27 +23,40 @@ _MAX_METHOD: Final = 64  # octets
 _MAX_HEADERS: Final = 8192  # octets
 
 _ANY_ORIGIN: Final = (ALLOW_ORIGIN, "*")
+_WITH_CREDENTIALS: Final = ("access-control-allow-credentials", "true")
 
 
-def allow_origin() -> tuple[str, str]:
+def allow_origin(credited: str | None = None) -> tuple[str, str]:
     """The field that lets a page read the reply: the one place that decides its value.
 
-    Always `*`: no reply carries credentials, so there is no reason to echo an origin.
+    `*` where no credentials are allowed, so that anybody may read. `credited` is the origin whose
+    pages may send them: it is named, because `*` does not count for a request that has some (Fetch,
+    "CORS check").
     """
-    return _ANY_ORIGIN
+    return _ANY_ORIGIN if credited is None else (ALLOW_ORIGIN, credited)
+
+
+def _allowing(credited: str | None) -> list[tuple[str, str]]:
+    if credited is None:
+        return [_ANY_ORIGIN]
+    return [allow_origin(credited), _WITH_CREDENTIALS]
 
 
 def preflight_fields(
-    request_method: str | None, request_headers: str | None, *, max_age: int
+    request_method: str | None,
+    request_headers: str | None,
+    *,
+    max_age: int,
+    credited: str | None = None,
 ) -> list[tuple[str, str]]:
     """The fields that answer a preflight.
 
     `request_method` and `request_headers` are the values of `Access-Control-Request-Method` and
     `-Headers`, echoed as they are when they are valid (a token; a list of tokens) and of sane
     length, otherwise left unanswered, so that the browser refuses. `max_age` is in seconds, sent
-    when above 0.
+    when above 0. They are named one by one in any case: `*` would not count with credentials.
     """
-    fields = [allow_origin()]
+    fields = _allowing(credited)
     if request_method and len(request_method) <= _MAX_METHOD and is_token(request_method):
         fields.append(("access-control-allow-methods", request_method))
     if request_headers and len(request_headers) <= _MAX_HEADERS and _is_list(request_headers):
@@ -54,14 +67,16 @@ def preflight_fields(
     return fields
 
 
-def own_reply_fields(names: Iterable[str]) -> list[tuple[str, str]]:
+def own_reply_fields(names: Iterable[str], credited: str | None = None) -> list[tuple[str, str]]:
     """The fields of a reply that the proxy itself makes, whose other fields are `names`."""
     # Never empty: some clients take an empty field value for a malformed one.
     exposed = ",".join(_distinct(names)) or ALLOW_ORIGIN
-    return [allow_origin(), (EXPOSE_HEADERS, exposed)]
+    return [*_allowing(credited), (EXPOSE_HEADERS, exposed)]
 
 
-def reply_fields(names: Iterable[str], hops: int) -> list[tuple[str, str]]:
+def reply_fields(
+    names: Iterable[str], hops: int, credited: str | None = None
+) -> list[tuple[str, str]]:
     """The fields of a proxied reply.
 
     `names` are those of the target's fields, in order; `hops` is how many redirects were followed,
@@ -71,10 +86,9 @@ def reply_fields(names: Iterable[str], hops: int) -> list[tuple[str, str]]:
     exposed += ("x-final-url", "x-request-url")
     if hops:
         exposed += [redirect_name(number) for number in range(1, hops + 1)]
-    allowed = allow_origin()
     # Who may read the reply may know its size and times too (Resource Timing, section 4.5).
-    timing = (TIMING_ALLOW_ORIGIN, allowed[1])
-    return [allowed, timing, (EXPOSE_HEADERS, ",".join(exposed))]
+    timing = (TIMING_ALLOW_ORIGIN, allow_origin(credited)[1])
+    return [*_allowing(credited), timing, (EXPOSE_HEADERS, ",".join(exposed))]
 
 
 def redirect_name(number: int) -> str:

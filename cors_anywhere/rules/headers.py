@@ -36,6 +36,9 @@ DEFAULT_REMOVALS: Final = frozenset(  # the proxy's own cookies, and what a host
 OVERRIDES: Final = "x-cors-headers"
 """The request header by which a page says what its browser does not let it say (overrides.py)."""
 
+EXPOSED_COOKIE: Final = "x-cors-set-cookie"
+"""The reply field in which a page may read a target's cookies (cookies.py)."""
+
 _OURS: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {  # no option may undo these
     "cdn-loop": RESTATE,
     "connection": GATHER,
@@ -75,7 +78,8 @@ _NOT_THE_TARGETS: Final = dict.fromkeys(
         *("surrogate-control", "x-sendfile", "x-sendfile2"),
         *("cross-origin-resource-policy", "timing-allow-origin"),  # ours take their place
         "proxy-status",  # a page is to trust the one that it sees
-        *("x-cors-location", "x-final-url", "x-request-url"),  # nobody forges what we report
+        # Nobody forges what we report.
+        *("x-cors-location", EXPOSED_COOKIE, "x-final-url", "x-request-url"),
     ),
     DROP,
 )
@@ -197,21 +201,28 @@ class FieldTable:
         return {item.lower() for item in list_items(values)} - self._ruled
 
 
-def request_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) -> FieldTable:
+def request_table(
+    *, remove: Iterable[str] = (), replace: Iterable[str] = (), cookies: bool = False
+) -> FieldTable:
     """The table of requests to targets.
 
     `remove` adds names to the default removals; fields named in `replace` give way to the proxy's
-    own.
+    own; `cookies` pass where they are those of the target.
     """
-    removed = [*DEFAULT_REMOVALS, *remove, *replace]
+    removed = [*DEFAULT_REMOVALS.difference(("cookie",) if cookies else ()), *remove, *replace]
     rules = {**{name.lower(): DROP for name in removed}, **_NOT_THE_CLIENTS, **_OURS}
     return FieldTable(rules, _REQUEST_PREFIXES)
 
 
-def reply_table(*, remove: Iterable[str] = (), replace: Iterable[str] = ()) -> FieldTable:
-    """The table of targets' replies; `remove` and `replace` as in that of requests."""
+def reply_table(
+    *, remove: Iterable[str] = (), replace: Iterable[str] = (), cookies: bool = False
+) -> FieldTable:
+    """The table of targets' replies; `remove` and `replace` as in that of requests. `cookies` says
+    that theirs are restated."""
     chosen = {name.lower(): DROP for name in (*remove, *replace)}
     rules = {"www-authenticate": NOTE} | chosen | _REPLY
+    if cookies:
+        rules["set-cookie"] = GATHER
     return FieldTable(rules, _REPLY_PREFIXES, _REPLY_SUFFIXES)
 
 

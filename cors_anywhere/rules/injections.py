@@ -61,9 +61,13 @@ class Injections:
         """Of the fields that the operator sets: the client's give way to them."""
         return [name for name, _ in self._set]
 
+    def has_secret(self, target: Target) -> bool:
+        """Whether some field is for this target alone."""
+        return bool(self._secret) and target[:3] in self._secret
+
     def keeps_apart(self, old: Target, new: Target) -> bool:
         """Whether a redirect is not followed: one that leaves a target which gets a secret."""
-        return bool(self._secret) and old[:3] in self._secret and old[:3] != new[:3]
+        return self.has_secret(old) and old[:3] != new[:3]
 
     def passed_through(self, head: RequestHead) -> bool:
         """Whether `CDN-Loop` says that this instance forwarded the request before."""

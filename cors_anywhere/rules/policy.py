@@ -35,8 +35,9 @@ from cors_anywhere.messages import (
     Use,
 )
 from cors_anywhere.rules import headers, navigation, redirects, replies, wrapping
-from cors_anywhere.rules.asker import Askers, may_be_own_page, own_origin
+from cors_anywhere.rules.asker import Askers, is_cross_site, may_be_own_page, own_origin
 from cors_anywhere.rules.challenges import silent
+from cors_anywhere.rules.cookies import Cookies, Way
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.filters import NEVER_SERVED, ContentTypes, Methods
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
@@ -58,6 +59,8 @@ class Choices(NamedTuple):
     allow_origins: tuple[OriginPattern, ...]
     deny_origins: tuple[OriginPattern, ...]
     require_headers: tuple[str, ...]
+    allow_credentials: bool
+    expose_set_cookie: bool
     allow_targets: tuple[TargetPattern, ...]
     deny_targets: tuple[TargetPattern, ...]
     allow_private: tuple[TargetPattern, ...]
@@ -109,7 +112,12 @@ class Policy:
             mounts=self._mounts,
             open_proxy=choices.open_proxy,
         )
-        self._askers = Askers(choices.allow_origins, choices.deny_origins, choices.require_headers)
+        self._askers = Askers(
+            choices.allow_origins,
+            choices.deny_origins,
+            choices.require_headers,
+            credentials=choices.allow_credentials,
+        )
         self._targets = Targets(
             choices.allow_targets,
             choices.deny_targets,
@@ -127,11 +135,20 @@ class Policy:
             remove=choices.remove_headers,
             replace=self._injections.names,
         )
+        # Cookies pass to mounts alone, where the operator chose who gets them.
+        self._mounts_request_table = headers.request_table(
+            remove=choices.remove_headers,
+            replace=self._injections.names,
+            cookies=choices.allow_credentials,
+        )
+        self._cookies = Cookies(pass_on=choices.allow_credentials, expose=choices.expose_set_cookie)
         added = dict(choices.set_response_headers)
         self._methods = Methods.chosen(choices.allow_methods, choices.deny_methods)
         self._content_types = ContentTypes.chosen(choices.allow_content_types)
         self._reply_table = headers.reply_table(
-            remove=choices.remove_response_headers, replace=added
+            remove=choices.remove_response_headers,
+            replace=added,
+            cookies=choices.allow_credentials or choices.expose_set_cookie,
         )
         self._replies = replies.Replies(
             help_page,
@@ -160,8 +177,10 @@ class Policy:
         door = self._doors.find(path, head.method, index, upgrade=upgrade)
         if isinstance(door, Door):
             if door is Door.PREFLIGHT:
-                return self._replies.preflight(index)
-            return self._replies.help if door is Door.HELP else replies.NOT_NEEDED
+                return self._replies.preflight(index, self._credited(head))
+            if door is Door.HELP:
+                return self._replies.help_for(self._credited(head))
+            return replies.NOT_NEEDED
         use = use_of(index)
         if use is not Use.DATA:
             documents = self._choices.allow_navigation or door.mount is not None
@@ -193,14 +212,15 @@ class Policy:
         target, mount, as_json = asked
         there = target.origin
         if there == origin and self._choices.redirect_same_origin and not (mount or as_json):
-            return replies.go_there(target)
+            return replies.go_there(target, self._credited(head))
         limit = self._choices.max_body_bytes
         if limit is not None and _exceeds(head.length, limit):
             raise BodyTooLarge(rule="body-size")
         if there == own and self._doors.leads_here(target.path, head.base):
             raise refused_as_itself(target)
         exception_only, private = self._targets.judge(target, mount)
-        passed, _, gathered = self._request_table.sort(head.fields)
+        table = self._request_table if mount is None else self._mounts_request_table
+        passed, _, gathered = table.sort(head.fields)
         fields: Fields = passed
         continued: Fields = ()
         if gathered:
@@ -220,7 +240,7 @@ class Policy:
             continued,
             mount,
             use,
-            "authorization" in index,
+            "authorization" in index or self._injections.has_secret(target),
         )
         return wrapping.asking(plan) if as_json else plan
 
@@ -262,10 +282,14 @@ class Policy:
             return wrapping.gathering(reply, self._most_gathered)
         return self._deliver(head, plan, reply)
 
-    def gathered(self, plan: Plan, reply: ReplyHead, octets: bytes, seconds: float) -> Answer:
+    def gathered(
+        self, head: RequestHead, plan: Plan, reply: ReplyHead, octets: bytes, seconds: float
+    ) -> Answer:
         """The answer that is made of a gathered reply, for which the client has waited so long.
         Raises ProxyError."""
-        answer = wrapping.wrapped(plan, reply, octets, seconds, self._most_gathered)
+        answer = wrapping.wrapped(
+            plan, reply, octets, seconds, self._most_gathered, self._credited(head)
+        )
         return answer._replace(fields=self._replies.varying(answer.fields))
 
     def _follows_from(self, mount: Mount, plan: Plan, new: Target) -> bool:
@@ -298,11 +322,15 @@ class Policy:
             )
         if "www-authenticate" in gathered and _is_for_own_page(head):
             places["www-authenticate"] = silent(gathered["www-authenticate"])
+        if "set-cookie" in gathered:  # it is not, but where some pass or are shown
+            way = self._way(head)
+            received = self._cookies.restated(received, gathered["set-cookie"], plan, way)
         fields = self._replies.proxied(
             received,
             plan=plan,
             places=places,
             keep_length=head.method == "HEAD" or reply.status == 304,
+            credited=self._credited(head),
         )
         if reply.status == 101:
             _check_switch(reply)
@@ -330,9 +358,24 @@ class Policy:
         except ProxyError:
             return None
 
-    def failed(self, error: ProxyError, plan: Plan | None = None) -> Answer:
-        """The reply that a failure causes. `plan` is what was being carried out."""
-        return self._replies.failed(error, plan)
+    def failed(
+        self, error: ProxyError, plan: Plan | None = None, head: RequestHead | None = None
+    ) -> Answer:
+        """The reply that a failure causes. `plan` is what was being carried out, `head` what was
+        asked; None where that never became known."""
+        return self._replies.failed(error, plan, None if head is None else self._credited(head))
+
+    def _credited(self, head: RequestHead) -> str | None:
+        """The asking origin, if its pages may send credentials."""
+        if not self._askers.credentials:
+            return None
+        return self._askers.credited(head.get("origin"))
+
+    def _way(self, head: RequestHead) -> Way:
+        index = head.by_name()
+        cross_site = is_cross_site(index, own_origin(head.scheme, index.get("host")))
+        base = self._doors.own_url(head.scheme, None, head.base)
+        return Way(base, head.scheme == "https", cross_site)
 
 
 def _exceeds(length: Length, limit: int) -> bool:

@@ -60,8 +60,8 @@ class Replies:
         added: Fields = (),
     ) -> None:
         kind, text = help_page
-        fields = own_fields([("content-type", f"{kind}; charset=utf-8")])
-        self.help = Answer(200, "OK", fields, text.encode())
+        self._help_type = ("content-type", f"{kind}; charset=utf-8")
+        self.help = Answer(200, "OK", own_fields([self._help_type]), text.encode())
         self._navigation_page = Template(navigation_page)
         self._by_origin = by_origin
         self._max_age = max_age
@@ -71,7 +71,14 @@ class Replies:
         self._added_to_workers = (*operators, _FOR_EVERYONE)
         self._operators_names = [name.lower() for name, _ in operators]
 
-    def preflight(self, index: Mapping[str, str]) -> Answer:
+    def help_for(self, credited: str | None) -> Answer:
+        """The page that says how the proxy is used. In all replies `credited` is the origin of the
+        asking page if that may send credentials."""
+        if credited is None:
+            return self.help
+        return self.help._replace(fields=self.varying(own_fields([self._help_type], credited)))
+
+    def preflight(self, index: Mapping[str, str], credited: str | None = None) -> Answer:
         """Allows what is asked for, whoever asks.
 
         Also an origin that is not served: if its preflight failed, the browser would hide the
@@ -81,10 +88,11 @@ class Replies:
             index.get("access-control-request-method"),
             index.get("access-control-request-headers"),
             max_age=self._max_age,
+            credited=credited,
         )
         return Answer(200, "OK", self.varying([_NO_SNIFFING, *fields]), b"")
 
-    def failed(self, error: ProxyError, plan: Plan | None) -> Answer:
+    def failed(self, error: ProxyError, plan: Plan | None, credited: str | None = None) -> Answer:
         """What a failure causes; `plan` is what was being carried out."""
         page = isinstance(error, NavigationRefused)
         fields = [*(_PAGE if page else (_TEXT,)), *error.fields]
@@ -102,7 +110,8 @@ class Replies:
         else:
             lines = [error.detail, error.hint, _which_hop(error, plan)]
             body = "\n".join(filter(None, lines)).encode()
-        return Answer(error.status, error.reason, self.varying(own_fields(fields)), body)
+        fields = own_fields(fields, credited)
+        return Answer(error.status, error.reason, self.varying(fields), body)
 
     def proxied(
         self,
@@ -111,6 +120,7 @@ class Replies:
         plan: Plan,
         places: Mapping[str, str | None],
         keep_length: bool,
+        credited: str | None = None,
     ) -> Fields:
         """The client's head for a target's reply, with the operator's own fields, without framing.
 
@@ -133,7 +143,7 @@ class Replies:
             fields.append(_PRIVATE)
         fields += self._added_to_workers if plan.use is Use.WORKER else self._added
         fields += report(plan)
-        fields += cors.reply_fields(names, len(plan.hops))
+        fields += cors.reply_fields(names, len(plan.hops), credited)
         if plan.use is Use.WORKER:  # the same in a document's place needs the sandbox
             return self.varying(cors.vary_on("sec-fetch-dest", fields))
         return self.varying(fields)
@@ -143,16 +153,16 @@ class Replies:
         return cors.vary_on_origin(fields) if self._by_origin else fields
 
 
-def go_there(target: Target) -> Answer:
+def go_there(target: Target, credited: str | None = None) -> Answer:
     """Sends a page that needs no proxy for its own origin straight to the target."""
     location = ("location", target.url)
-    fields = own_fields([("vary", "origin"), ("cache-control", "private"), location])
+    fields = own_fields([("vary", "origin"), ("cache-control", "private"), location], credited)
     return Answer(301, "Please use a direct request", fields, b"")
 
 
-def own_fields(fields: Fields) -> list[tuple[str, str]]:
+def own_fields(fields: Fields, credited: str | None = None) -> list[tuple[str, str]]:
     """The fields of a reply of our own, with those that let a page read it."""
-    return [*fields, _NO_SNIFFING, *cors.own_reply_fields(name for name, _ in fields)]
+    return [*fields, _NO_SNIFFING, *cors.own_reply_fields([name for name, _ in fields], credited)]
 
 
 def report(plan: Plan) -> Fields:

@@ -20,6 +20,7 @@ from cors_anywhere.rules.charsets import media_type, text_of
 from cors_anywhere.tokens import list_items
 
 _JSON: Final = ("content-type", "application/json; charset=utf-8")
+_PRIVATE: Final = ("cache-control", "private")
 _UNCODED: Final = ("Accept-Encoding", "identity")
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -55,9 +56,16 @@ def too_large(most: int) -> ResponseBodyTooLarge:
     )
 
 
-def wrapped(plan: Plan, reply: ReplyHead, octets: bytes, seconds: float, most: int) -> Answer:
-    """The answer that holds a reply's body, which took so long. Raises ProxyError for a coding that
-    cannot be undone within `most` octets."""
+def wrapped(
+    plan: Plan,
+    reply: ReplyHead,
+    octets: bytes,
+    seconds: float,
+    most: int,
+    credited: str | None = None,
+) -> Answer:
+    """The answer that holds a reply's body, which took so long; `credited` as in Replies. Raises
+    ProxyError for a coding that cannot be undone within `most` octets."""
     content = _undone(_coding(reply), octets, most)
     kind = _value(reply, "content-type")
     text = text_of(content, kind)
@@ -71,7 +79,8 @@ def wrapped(plan: Plan, reply: ReplyHead, octets: bytes, seconds: float, most: i
     contents = _data_url(content, kind) if text is None else text
     body = json.dumps({"contents": contents, "status": status}, ensure_ascii=False)
     date = [("date", value) for name, value in reply.fields if name.lower() == "date"][:1]
-    fields = replies.own_fields([_JSON, *date, *replies.report(plan)])
+    private = [_PRIVATE] if plan.authorized else []
+    fields = replies.own_fields([_JSON, *date, *private, *replies.report(plan)], credited)
     return Answer(200, "OK", fields, body.encode("utf-8", "replace"))
 
 

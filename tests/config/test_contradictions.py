@@ -207,3 +207,33 @@ def test_who_comes_over_a_unix_socket_is_trusted_only_where_there_is_one() -> No
     kind, ((setting, _),) = told(trusted_proxies=("unix",))
     assert (kind, setting) == ("mistake", "trusted_proxies")
     assert told(trusted_proxies=("unix",), unix="/run/s") == ("doubt", [])
+
+
+@pytest.mark.parametrize(
+    ("values", "setting", "fix"),
+    [
+        ({}, "allow_credentials", "list them by --allow-origin"),
+        ({"deny_origins": ("https://a.test",)}, "allow_credentials", "list them by --allow-origin"),
+        ({"allow_origins": ("https://a.test", "null")}, "allow_origins", "null is any site's"),
+        ({"allow_origins": ("https://*.com",)}, "allow_origins", "restricts nothing"),
+        ({"allow_origins": ("https://*.github.io",)}, "allow_origins", "restricts nothing"),
+        ({"allow_origins": ("*",)}, "allow_origins", "leave the option out"),
+    ],
+)
+def test_credentials_need_pages_of_ones_own(values: dict[str, Any], setting: str, fix: str) -> None:
+    kind, ((where, text),) = told(allow_credentials=True, **values)
+    assert (kind, where) == ("mistake", setting)
+    assert fix in text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        PAGE,
+        {"allow_origins": ("https://*.example.com",)},
+        {"allow_origins": ("http://localhost:*", "self")},
+        {"dev": True},
+    ],
+)
+def test_pages_of_ones_own_may_be_allowed_credentials(values: dict[str, Any]) -> None:
+    assert told(allow_credentials=True, **values) == ("doubt", [])

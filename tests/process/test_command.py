@@ -90,6 +90,7 @@ def test_every_option_is_understood() -> None:
     values |= {"--target-header": "a.test: A: b", "--allow-content-type": "image/*"}
     values |= {"--allow-method": "GET", "--deny-method": "PUT"}
     skipped |= {"--target"}  # a mount alone, and here are others
+    values |= {"--allow-origin": "https://a.test"}
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
     values |= {"--workers": "2", "--trusted-hops": "0", "--unix-mode": "600"}
     for option in OPTIONS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cors_anywhere.errors import BadRequest, HeaderRequired, Refused
-from cors_anywhere.rules.asker import Askers, own_origin
+from cors_anywhere.rules.asker import Askers, is_cross_site, own_origin
 from cors_anywhere.rules.origins import OriginPattern
 
 OWN = "http://localhost:8080"
@@ -168,3 +168,47 @@ def test_in_a_mount_the_applications_origin_is_allowed() -> None:
     assert serves(by, SAME, "https://proxy.test", mounted=True)
     assert not serves(by, {"origin": "https://c.test"}, "https://proxy.test", mounted=True)
     assert not serves(by, SAME, "https://b.test", mounted=True)
+
+
+# --- credentials ---
+
+CREDITING = Askers(
+    [OriginPattern.parse(text) for text in ("https://app.test", "https://*.b.test", "self")],
+    [OriginPattern.parse("https://no.b.test")],
+    credentials=True,
+)
+
+
+@pytest.mark.parametrize("origin", ["https://app.test", "https://a.b.test"])
+def test_pages_of_an_allowed_origin_may_send_credentials(origin: str) -> None:
+    assert CREDITING.credited(origin) == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(None, "", "null", "self", "*", "https://b.test", "https://no.b.test"),
+        *("http://app.test", "https://app.test:8443", "HTTPS://APP.TEST", "https://app.test,x"),
+        "https://" + "a." * 200 + "b.test",
+    ],
+)
+def test_no_other_page_may(origin: str | None) -> None:
+    assert CREDITING.credited(origin) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "cross"),
+    [
+        ({"sec-fetch-site": "cross-site", "origin": "https://own.test"}, True),
+        ({"sec-fetch-site": "same-site", "origin": "https://a.own.test"}, False),
+        ({"sec-fetch-site": "same-origin"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"origin": "https://other.test"}, True),
+        ({"origin": "https://own.test"}, False),
+        ({}, False),
+    ],
+)
+def test_a_page_is_of_another_site_where_the_browser_says_so_or_the_origin_is_another(
+    index: dict[str, str], cross: bool
+) -> None:
+    assert is_cross_site(index, "https://own.test") is cross

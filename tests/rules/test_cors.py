@@ -138,3 +138,37 @@ def test_vary_names_the_origin_once(before: list[str], after: list[str]) -> None
     fields = vary_on_origin([("Age", "1"), *(("Vary", value) for value in before)])
     assert [value for name, value in fields if name.lower() == "vary"] == after
     assert fields[0] == ("Age", "1")
+
+
+# --- credentials ---
+
+CREDITED = "https://app.test"
+NAMED = [
+    ("access-control-allow-origin", CREDITED),
+    ("access-control-allow-credentials", "true"),
+]
+
+
+def test_whose_credentials_are_allowed_is_named_in_every_reply() -> None:
+    assert own_reply_fields(["a"], CREDITED)[:2] == NAMED
+    assert reply_fields(["a"], 0, CREDITED)[:2] == NAMED
+    assert preflight_fields("PUT", "x-a", max_age=0, credited=CREDITED)[:2] == NAMED
+
+
+def test_nobody_elses_are() -> None:
+    for fields in (
+        own_reply_fields(["a"]),
+        reply_fields(["a"], 0),
+        preflight_fields("PUT", "x-a", max_age=0),
+    ):
+        assert dict(fields)["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in dict(fields)
+
+
+def test_a_star_stands_for_nothing_beside_credentials() -> None:
+    fields = preflight_fields("*", "*", max_age=0, credited=CREDITED)
+    assert dict(fields)["access-control-allow-headers"] == "*"  # the header of that name, echoed
+    asked = preflight_fields("PUT", "x-a, authorization", max_age=0, credited=CREDITED)
+    assert dict(asked)["access-control-allow-methods"] == "PUT"
+    assert dict(asked)["access-control-allow-headers"] == "x-a, authorization"
+    assert "*" not in dict(reply_fields(["a"], 1, CREDITED))["access-control-expose-headers"]

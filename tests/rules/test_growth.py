@@ -11,10 +11,12 @@ import pytest
 from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.limits.rates import RateLimit
-from cors_anywhere.messages import RequestHead
+from cors_anywhere.messages import ReplyHead, RequestHead
 from cors_anywhere.rules.asker import Askers, own_origin
+from cors_anywhere.rules.cookies import Way, at_mount
 from cors_anywhere.rules.cors import preflight_fields, vary_on_origin
 from cors_anywhere.rules.doors import Doors, asks_for_websocket
+from cors_anywhere.rules.filters import ContentTypes
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.headers import reply_table, request_table
 from cors_anywhere.rules.injections import Injections
@@ -212,6 +214,16 @@ VALUES = {
     "bracket": repeated("[", "0", "]:1"),
     "dots": repeated("", "_."),
 }
+MOUNT = parse_mount("/api", "https://a.test/base")
+WAY = Way("", secure=True, cross_site=True)
+TYPES = ContentTypes(["a/b"])
+
+
+def _is_refused(content_type: str) -> None:
+    with suppress(ProxyError):
+        TYPES.check(ReplyHead(200, "", [("content-type", content_type)], 1))
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "cdn-loop": lambda value: INJECTIONS.passed_through(head(("CDN-Loop", value))),
     "connection": lambda value: request_table().sort([("Connection", value), ("X-A", "")]),
@@ -236,6 +248,9 @@ READERS: dict[str, Callable[[str], object]] = {
     ),
     "access-control-request": lambda value: preflight_fields(value, value, max_age=0),
     "vary": lambda value: vary_on_origin([("Vary", value)]),
+    "set-cookie": lambda value: at_mount(value, MOUNT, "/base/", WAY),
+    "set-cookie-path": lambda value: at_mount(f"a=b; Path=/base/{value}", MOUNT, value, WAY),
+    "content-type": _is_refused,
 }
 
 

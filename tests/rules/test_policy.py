@@ -914,7 +914,7 @@ def test_a_reply_that_is_asked_for_as_json_is_gathered_and_made_an_answer() -> N
     assert dict(sent(deciding, head, plan))["Accept-Encoding"] == "identity"
     got = reply(500, length=99)
     assert deciding.after(head, plan, got, replayable=False) == Gather(99)
-    answer = deciding.gathered(plan, got, b"x", 0.5)
+    answer = deciding.gathered(head, plan, got, b"x", 0.5)
     assert b'"http_code": 500' in answer.body
     assert values(answer.fields, "vary") == ["origin"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cors_anywhere.config.checks import Check, optional, token
+from cors_anywhere.config.checks import Check, flag, optional, token
 from cors_anywhere.config.grammars import allowed_origin, quoting, rate
 from cors_anywhere.rules.origins import OriginPattern
 
@@ -19,10 +19,14 @@ class Asking:
     allow_origins: tuple[str, ...] = ()  # none: everyone
     deny_origins: tuple[str, ...] = ()
     require_headers: tuple[str, ...] = ("origin", "x-requested-with")
+    allow_credentials: bool = False  # of pages of the allowed origins, and cookies of mounts
+    expose_set_cookie: bool = False
     rate_limit: str | None = None
 
 
 CHECKS: Final[dict[str, Check]] = {
+    "allow_credentials": flag,
+    "expose_set_cookie": flag,
     "rate_limit": optional(rate),
 }
 

@@ -33,6 +33,21 @@ OPTIONS: Final = (
     ),
     Option("no-require-header", "require_headers", "Require no header.", read=switch, kind="clear"),
     Option(
+        "allow-credentials",
+        "allow_credentials",
+        "Answer pages of --allow-origin that send credentials, and let the cookies of mounts pass"
+        " both ways.",
+        read=switch,
+        kind="flag",
+    ),
+    Option(
+        "expose-set-cookie",
+        "expose_set_cookie",
+        "Let pages read targets' cookies as x-cors-set-cookie.",
+        read=switch,
+        kind="flag",
+    ),
+    Option(
         "rate-limit",
         "rate_limit",
         "Requests that an origin may send: 50/3minutes, or"
