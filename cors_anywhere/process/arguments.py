@@ -26,6 +26,8 @@ and whether it is a check only, it makes the exit status."""
 _ABOUT: Final = """\
 Serve a CORS proxy: a page asks http://HOST:PORT/<url> and may read the reply.
 
+`cors-anywhere healthcheck` says by its exit status whether the proxy with the same options answers.
+
 `cors-anywhere doctor URL` says why a page may not read a URL without one."""
 
 _EPILOG: Final = """\

@@ -23,6 +23,7 @@ from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Serving, take_port
 from cors_anywhere.process.activation import handed_over
 from cors_anywhere.process.arguments import command
+from cors_anywhere.process.healthcheck import NAME, healthcheck
 from cors_anywhere.process.unix import Names, names_of, remove
 
 USAGE_ERROR: Final = 2
@@ -42,6 +43,8 @@ def main(
     stated_args = sys.argv[1:] if args is None else list(args)
     if stated_args[:1] == ["doctor"]:
         return _doctor(stated_args[1:])
+    if stated_args[:1] == [NAME]:
+        return healthcheck(stated_args[1:], environment)
 
     def run(stated: dict[str, Any], mistakes: list[Problem], check: bool) -> int:
         given = gather(stated, environment)
