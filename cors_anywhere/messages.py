@@ -108,7 +108,10 @@ class RequestHead(NamedTuple):
 
     def get(self, name: str) -> str | None:
         """The first value of a field, by its lower-case name."""
-        return self.by_name().get(name)
+        for known, value in self.fields:
+            if len(known) == len(name) and known.lower() == name:
+                return value
+        return None
 
     def by_name(self) -> dict[str, str]:
         """The first value of every field, by lower-case name."""

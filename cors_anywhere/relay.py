@@ -55,6 +55,7 @@ class Relay:
         self._egress = egress
         self._meter = meter
         self._first_look = first_look
+        self._asks = meter is not None or first_look is not None
         self._on_failure = on_failure
         self._on_outcome = on_outcome
         self._served = 0
@@ -70,7 +71,8 @@ class Relay:
         record = Record(client.head, monotonic())
         client.taken_up = True
         try:
-            decision = await self._decide(client.head)
+            head = client.head
+            decision = await self._ask(head) if self._asks else self._decide(head)
             if isinstance(decision, Answer):
                 self._answer(client, decision, record)
             else:
@@ -146,7 +148,11 @@ class Relay:
         except Exception:
             LOG.exception("An outcome could not be told")
 
-    async def _decide(self, head: RequestHead) -> Plan | Answer:
+    def _decide(self, head: RequestHead) -> Plan | Answer:
+        decision = self._policy.admit(head)
+        return _carried_out(decision) if isinstance(decision, Metered) else decision
+
+    async def _ask(self, head: RequestHead) -> Plan | Answer:
         if self._first_look is not None and not self._policy.is_preflight(head):
             answer = await self._first_look(head)
             if answer is not None:

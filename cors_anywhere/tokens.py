@@ -31,6 +31,20 @@ HOP_BY_HOP: Final = frozenset(  # RFC 9110 section 7.6.1, in lower case
     )
 )
 
+HARMLESS: Final = frozenset(  # in lower case
+    (
+        *("host", "connection", "keep-alive", "user-agent", "accept", "accept-encoding"),
+        *("accept-language", "cache-control", "pragma", "origin", "referer", "dnt", "priority"),
+        *("sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-fetch-dest", "sec-gpc"),
+        *("sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "upgrade-insecure-requests"),
+        *("content-length", "content-type", "x-requested-with", "te", "via", "x-real-ip"),
+        *("access-control-request-headers", "access-control-request-method"),
+        *("x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
+    )
+)
+"""What browsers and front servers send by themselves. Any other field may hold a secret, which no
+memory may keep."""
+
 MAX_ORIGIN: Final = 320
 """Octets of an `Origin`: "scheme://" and a port around a name of 253. None that a browser sends is
 longer, so nothing needs to be held against one that is."""

@@ -67,7 +67,8 @@ class DirectEgress:
         else:
             proxy = self._proxies.choose(target)
         exchange = PooledExchange(self._pool, self._connector, fetch, proxy)
-        await exchange.begin()
+        if not exchange.begin():
+            await exchange.begin_anew()
         return exchange
 
     def retire(self) -> None:

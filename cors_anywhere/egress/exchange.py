@@ -45,16 +45,17 @@ class PooledExchange:
         self.connect = 0.0
         self.reused = True
 
-    async def begin(self) -> None:
-        """Sends the head. Raises ProxyError."""
+    def begin(self) -> bool:
+        """Sends the head on a connection of the pool: False if there is none. Raises ProxyError."""
         connection = self._pool.take(self._key, self._asker, with_body=self._fetch.length != 0)
         if connection is None:
-            await self._connect()
-        else:
-            self._use(connection)
-            self._send_head()
+            return False
+        self._use(connection)
+        self._send_head()
+        return True
 
-    async def _connect(self) -> None:
+    async def begin_anew(self) -> None:
+        """Connects, and sends the head. Raises ProxyError."""
         made = await self._connector.connect(self._plan, self._proxy)
         self.reused = False
         self.look_up += made.look_up
@@ -83,25 +84,28 @@ class PooledExchange:
 
     async def reply(self) -> ReplyHead:
         """The reply's head. A connection that had died in the pool is replaced once."""
+        head: TargetHead | None = None
         try:
-            head = await self._head()
+            head = await self._connection.reply()
         except ProxyError as error:
-            about_target(error, self._plan.target)
-            raise
+            if not (isinstance(error, ConnectionTerminated) and self._may_retry()):
+                about_target(error, self._plan.target)
+                raise
+        if head is None:
+            head = await self._second_try()
         if head.status == 407 and self._absolute:
             raise OutboundProxyError("The outbound proxy demands other credentials.")
         length = head.length if self._plan.method != "HEAD" else 0
         length = CHUNKED if length is UNTIL_CLOSE else length
         return ReplyHead(head.status, head.reason, head.fields, length)
 
-    async def _head(self) -> TargetHead:
+    async def _second_try(self) -> TargetHead:
         try:
+            await self.begin_anew()
             return await self._connection.reply()
-        except ConnectionTerminated:
-            if not self._may_retry():
-                raise
-        await self._connect()
-        return await self._connection.reply()
+        except ProxyError as error:
+            about_target(error, self._plan.target)
+            raise
 
     def _may_retry(self) -> bool:
         connection = self._connection

@@ -151,8 +151,7 @@ class TargetConnection(asyncio.Protocol):
             return
         self._begun = True
         self._sending = length != 0
-        self.output.write(head)
-        self.output.flush()
+        self.output.write_now(head)
         self._watch()
 
     async def send(self, chunk: bytes) -> None:
@@ -197,7 +196,9 @@ class TargetConnection(asyncio.Protocol):
         """The final reply's head. Raises ProxyError."""
         reply = self._reply
         while reply.head is None:
-            await self._wait()
+            await self._next_event()
+            if not reply.queued:
+                self._raise_failure()
         return reply.head
 
     async def read(self) -> bytes:
@@ -206,7 +207,9 @@ class TargetConnection(asyncio.Protocol):
         while not reply.queued:
             if reply.complete:
                 return b""
-            await self._wait()
+            await self._next_event()
+            if not reply.queued:
+                self._raise_failure()
         data = reply.take()
         if self._reading_paused:
             self._reading_paused = False
@@ -302,19 +305,16 @@ class TargetConnection(asyncio.Protocol):
         if self._failure is not None:
             raise self._failure
 
-    async def _wait(self) -> None:
+    def _next_event(self) -> asyncio.Future[None]:
+        """Done when anything has happened. Raises the failure that already has."""
         self._raise_failure()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-        if not self._reply.queued:
-            self._raise_failure()
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _watch(self) -> None:
         """Sets the deadline of what is awaited of the target now. There is none while it is the

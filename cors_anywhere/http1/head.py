@@ -37,7 +37,8 @@ from cors_anywhere.errors import (
 )
 from cors_anywhere.http1.answers import NO_CONTENT
 from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields, Length
-from cors_anywhere.tokens import TOKEN, list_items
+from cors_anywhere.recent import Recent
+from cors_anywhere.tokens import HARMLESS, TOKEN, list_items
 
 MAX_FIELDS = 200
 """Of one head: each costs far more memory than its octets do."""
@@ -66,6 +67,10 @@ class TargetHead(NamedTuple):
     upgrades: bool
 
 
+Split = tuple[Fields, dict[str, list[str]]]
+"""The fields of a head, and the values of those that have rules here by lower-case name."""
+
+
 class _Silent:
     """llhttp's callbacks, none of them: it only has to judge."""
 
@@ -83,9 +88,15 @@ _CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
 _HOST = re.compile(
     r"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2}){0,255})(?::[0-9]{0,5})?"
 )
+_FIELD = re.compile(r"([^:]+):[ \t]*([^\r]*)\r\n")
 _SPECIAL = frozenset(
     ("host", "content-length", "transfer-encoding", "connection", "expect", "upgrade")
 )
+
+_KEPT_BYTES = 2048
+_KNOWN: Recent[bytes, Split] = Recent(128)
+"""A browser's requests to one API differ by their paths alone: field lines that have just been read
+are a tenth of a request's instructions. No secret outlives its request here."""
 
 
 def skip_empty_lines(buffer: bytes) -> bytes:
@@ -107,10 +118,7 @@ def parse_request(block: bytes, max_url: int, max_fields: int = MAX_FIELDS) -> C
     method, path, version = line.group(1, 2, 3)
     if len(path) > max_url:
         raise UrlTooLong
-    if block.count(b"\r\n", line_end) > max_fields + 2:
-        raise HeadTooLarge("The request has more header fields than this proxy accepts.")
-    _judge(HttpRequestParser(_SILENT), b"POST / HTTP/1.1", block[line_end:])
-    fields, special = _split(block, line_end)
+    fields, special = _request_fields(block[line_end:], max_fields)
     hosts = special.get("host", ())
     if len(hosts) == 1:
         _check_authority(hosts[0])
@@ -125,6 +133,21 @@ def parse_request(block: bytes, max_url: int, max_fields: int = MAX_FIELDS) -> C
         fields,
         *_request_framing(special, version == b"HTTP/1.1"),
     )
+
+
+def _request_fields(lines: bytes, most: int) -> Split:
+    """What `_split` makes of a request's field lines, once they are known to be `most` at most and
+    llhttp accepts them."""
+    known = _KNOWN.get(lines)
+    if (len(known[0]) if known is not None else lines.count(b"\r\n") - 2) > most:
+        raise HeadTooLarge("The request has more header fields than this proxy accepts.")
+    if known is not None:
+        return known
+    _judge(HttpRequestParser(_SILENT), b"POST / HTTP/1.1", lines)
+    split = _split(lines)
+    if len(lines) <= _KEPT_BYTES and all(name.lower() in HARMLESS for name, _ in split[0]):
+        _KNOWN.put(lines, split)
+    return split
 
 
 @lru_cache(1024)
@@ -150,9 +173,10 @@ def _origin_form(method: bytes, path: bytes, fields: Fields) -> tuple[bytes, Fie
 
 def parse_reply(block: bytes, max_fields: int = MAX_FIELDS) -> TargetHead:
     """Parses a complete head; raises GatewayError or one of its kinds."""
-    if block.count(b"\n") > max_fields + 2:
+    ends = block.count(b"\n")
+    if ends > max_fields + 2:
         raise ResponseHeadTooLarge("The target's reply has more header fields than are accepted.")
-    if block.count(b"\n") != block.count(b"\r\n"):  # a sixth of the search's time
+    if ends != block.count(b"\r\n"):  # a sixth of the search's time
         block = _BARE_LF.sub(b"\r\n", block)
     line_end = block.index(b"\r\n")
     line = _STATUS_LINE.fullmatch(block, 0, line_end)
@@ -169,7 +193,7 @@ def parse_reply(block: bytes, max_fields: int = MAX_FIELDS) -> TargetHead:
         if merged is None:
             raise GatewayError(f"{GatewayError.sentence} ({bad.log_detail})") from bad.__cause__
         return parse_reply(block[:line_end] + merged, max_fields)
-    fields, special = _split(block, line_end)
+    fields, special = _split(rest)
     reason = (line[3] or b"").decode("latin-1")
     framing = _reply_framing(special, status, version11=line[1] == b"1")
     return TargetHead(status, reason, fields, *framing)
@@ -184,18 +208,20 @@ def _judge(parser: HttpRequestParser | HttpResponseParser, start: bytes, rest: b
         raise BadRequest(f"{BadRequest.sentence} ({error})", log_detail=str(error)) from error
 
 
-def _split(block: bytes, start: int) -> tuple[Fields, dict[str, list[str]]]:
-    """The fields of a head that llhttp accepted: all, and by name those that have rules here."""
-    fields = []
+def _split(lines: bytes) -> Split:
+    """The fields of a head that llhttp accepted: all, and by name those that have rules here.
+
+    `lines` begins with the end of the start line and ends with an empty line.
+    """
+    text = lines[2:-2].decode("latin-1")
+    fields: list[tuple[str, str]] = _FIELD.findall(text)  # a third of the time of a loop
+    if " \r" in text or "\t\r" in text:
+        fields = [(name, value.rstrip(" \t")) for name, value in fields]
     special: dict[str, list[str]] = {}
-    lines = block[start + 2 : max(start + 2, len(block) - 4)]  # none: the slice would end first
-    for line in lines.decode("latin-1").split("\r\n"):
-        name, _, value = line.partition(":")
-        value = value.strip(" \t")
-        fields.append((name, value))
+    for name, value in fields:
         if (key := name.lower()) in _SPECIAL:
             special.setdefault(key, []).append(value)
-    return ([] if fields == [("", "")] else fields), special
+    return tuple(fields), special
 
 
 def _request_framing(special: dict[str, list[str]], version11: bool) -> tuple[Length, bool, bool]:
@@ -262,8 +288,8 @@ def _merge_lengths(rest: bytes) -> bytes | None:
 
 def serialise(start_line: str, fields: Fields) -> bytes:
     """A head's octets. Raises ValueError for a field that would break out of its line."""
-    lines = [f"{name}: {value}\r\n" for name, value in fields]
-    text = f"{start_line}\r\n{''.join(lines)}\r\n"
-    if text.count("\n") != len(lines) + 2 or text.count("\r") != len(lines) + 2:
+    lines = [start_line, *[f"{name}: {value}" for name, value in fields]]
+    run_together = "".join(lines)  # searching that takes a third of the time of counting line ends
+    if "\n" in run_together or "\r" in run_together:
         raise ValueError("a line break inside a header field")
-    return text.encode("latin-1")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

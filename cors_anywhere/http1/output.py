@@ -23,12 +23,13 @@ _RDHUP = getattr(select, "POLLRDHUP", 0)
 class Output:
     """Writes to a transport."""
 
-    __slots__ = ("_held", "_loop", "_ready", "_size", "_transport", "_waiters", "paused")
+    __slots__ = ("_held", "_loop", "_poll", "_ready", "_size", "_transport", "_waiters", "paused")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
         self._transport = transport
         self._held: list[bytes] = []
+        self._poll: select.poll | None = None  # made once it is needed, and then kept
         self._size = 0
         self.paused = False
         self._waiters: list[asyncio.Future[None]] = []
@@ -45,6 +46,12 @@ class Output:
         if self._size >= _HELD_BYTES:
             self.flush()
         return self.wait()
+
+    def write_now(self, piece: bytes) -> None:
+        """Sends `piece`, and what waits before it, in this turn of the event loop."""
+        self._held.append(piece)
+        self._size += len(piece)
+        self.flush()
 
     def flush(self) -> None:
         """Hands everything written so far to the transport."""
@@ -107,23 +114,23 @@ class Output:
         return self._waiting() == select.POLLIN
 
     def _waiting(self) -> int:
+        """What there is to read, as poll(2) tells it: also what no event has reported yet."""
         sock = self._transport.get_extra_info("socket")
-        return 0 if sock is None else waiting(sock)
+        if sock is None:
+            return 0
+        if sock.fileno() < 0:
+            return select.POLLHUP
+        poll = self._poll
+        if poll is None:
+            self._poll = poll = select.poll()
+            poll.register(sock.fileno(), select.POLLIN | _RDHUP)
+        found = poll.poll(0)
+        return found[0][1] if found else 0
 
     def peer_is_gone(self) -> bool:
         """Whether the peer has closed."""
         sock = self._transport.get_extra_info("socket")
         return sock is not None and has_closed(sock)
-
-
-def waiting(sock: socket.socket) -> int:
-    """What there is to read, as poll(2) tells it: also what no event has reported yet."""
-    if sock.fileno() < 0:
-        return select.POLLHUP
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN | _RDHUP)
-    found = poll.poll(0)
-    return found[0][1] if found else 0
 
 
 def has_closed(sock: socket.socket) -> bool:

@@ -10,7 +10,7 @@ from cors_anywhere.errors import GatewayError, ResponseHeadTooLarge, UpgradeFail
 from cors_anywhere.http1.answers import NO_CONTENT
 from cors_anywhere.http1.body import Body, LengthBody, reply_body
 from cors_anywhere.http1.head import TargetHead, parse_reply
-from cors_anywhere.http1.partial import PartialReply
+from cors_anywhere.http1.partial import PartialReply, find_reply_end
 from cors_anywhere.messages import UNTIL_CLOSE, Fields
 
 MAX_INTERIM = 64
@@ -97,10 +97,12 @@ class ReplyReader:
 
     def _whole_head(self, data: bytes) -> tuple[bytes, bytes]:
         """A head that `data` completes and what follows it, or nothing while it is not complete."""
-        if self._partial is None:
-            self._partial = PartialReply()
-        octets = self._partial.octets
-        end = self._partial.feed(data)
+        octets: bytes | bytearray = data
+        end = find_reply_end(data) if self._partial is None else -1  # nearly always whole
+        if end < 0:
+            self._partial = self._partial or PartialReply()
+            octets = self._partial.octets
+            end = self._partial.feed(data)
         if end < 0 and not octets.startswith(b"HTTP/1."[: len(octets)]):
             raise GatewayError  # never a status line: no need to wait for its end
         if (end if end >= 0 else len(octets)) > self._header_bytes:

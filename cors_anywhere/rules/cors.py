@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cors_anywhere.messages import Fields
+from cors_anywhere.recent import Recent
 from cors_anywhere.tokens import is_token, list_items
 
 ALLOW_ORIGIN: Final = "access-control-allow-origin"
@@ -21,6 +22,9 @@ TIMING_ALLOW_ORIGIN: Final = "timing-allow-origin"
 # having the proxy hand back a large reply to a large request for nothing.
 _MAX_METHOD: Final = 64  # octets
 _MAX_HEADERS: Final = 8192  # octets
+
+_KEPT_EXPOSED: Final = 1024  # octets
+_EXPOSED: Final[Recent[tuple[str, ...], str]] = Recent(128)
 
 _ANY_ORIGIN: Final = (ALLOW_ORIGIN, "*")
 _WITH_CREDENTIALS: Final = ("access-control-allow-credentials", "true")
@@ -82,13 +86,22 @@ def reply_fields(
     `names` are those of the target's fields, in order; `hops` is how many redirects were followed,
     each of which has a field of its own to expose.
     """
-    exposed = _distinct(names)
-    exposed += ("x-final-url", "x-request-url")
+    exposed = _exposed(tuple(names))
     if hops:
-        exposed += [redirect_name(number) for number in range(1, hops + 1)]
+        exposed += "".join([f",{redirect_name(number)}" for number in range(1, hops + 1)])
     # Who may read the reply may know its size and times too (Resource Timing, section 4.5).
     timing = (TIMING_ALLOW_ORIGIN, allow_origin(credited)[1])
-    return [*_allowing(credited), timing, (EXPOSE_HEADERS, ",".join(exposed))]
+    return [*_allowing(credited), timing, (EXPOSE_HEADERS, exposed)]
+
+
+def _exposed(names: tuple[str, ...]) -> str:
+    """The names for a page to read. A target's replies mostly have the same ones."""
+    known = _EXPOSED.get(names)
+    if known is None:
+        known = ",".join([*_distinct(names), "x-final-url", "x-request-url"])
+        if len(known) <= _KEPT_EXPOSED:
+            _EXPOSED.put(names, known)
+    return known
 
 
 def redirect_name(number: int) -> str:

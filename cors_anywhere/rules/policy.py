@@ -7,7 +7,7 @@ or how anything is sent: every answer is a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cors_anywhere.errors import (
@@ -45,6 +45,7 @@ from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.navigation import use_of
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.overrides import Overrides
+from cors_anywhere.rules.reading import Read, Reader
 from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.rules.targets import TargetPattern, Targets, refused_as_itself
 
@@ -131,15 +132,16 @@ class Policy:
             forwarded=choices.forwarded_headers,
         )
         self._overrides = Overrides(choices.allow_header_overrides, self._injections.names)
-        self._request_table = headers.request_table(
-            remove=choices.remove_headers,
-            replace=self._injections.names,
+        self._reader = Reader(
+            headers.request_table(remove=choices.remove_headers, replace=self._injections.names)
         )
         # Cookies pass to mounts alone, where the operator chose who gets them.
-        self._mounts_request_table = headers.request_table(
-            remove=choices.remove_headers,
-            replace=self._injections.names,
-            cookies=choices.allow_credentials,
+        self._mounts_reader = Reader(
+            headers.request_table(
+                remove=choices.remove_headers,
+                replace=self._injections.names,
+                cookies=choices.allow_credentials,
+            )
         )
         self._cookies = Cookies(pass_on=choices.allow_credentials, expose=choices.expose_set_cookie)
         added = dict(choices.set_response_headers)
@@ -169,7 +171,8 @@ class Policy:
 
     def admit(self, head: RequestHead) -> Plan | Answer | Metered:
         """Whether and how a request goes out. Raises ProxyError, which `failed` answers."""
-        index = head.by_name()
+        read = self._reader.read(head)
+        index = read.by_name
         if head.method in NEVER_SERVED:
             raise MethodNotAllowed
         upgrade = "upgrade" in index and asks_for_websocket(head.method, head.length != 0, index)
@@ -193,16 +196,16 @@ class Policy:
         origin = self._askers.identify(index, own)
         self._askers.check(index, origin, own, mounted=head.mounted, document=use is Use.DOCUMENT)
         if not self._metered:
-            return self._plan(head, index, door, origin, own, use, upgrade)
+            return self._plan(head, read, door, origin, own, use, upgrade)
         try:
-            return Metered(origin, self._plan(head, index, door, origin, own, use, upgrade))
+            return Metered(origin, self._plan(head, read, door, origin, own, use, upgrade))
         except ProxyError as error:
             return Metered(origin, error)
 
     def _plan(
         self,
         head: RequestHead,
-        index: Mapping[str, str],
+        read: Read,
         asked: Asked,
         origin: str | None,
         own: str | None,
@@ -219,9 +222,10 @@ class Policy:
         if there == own and self._doors.leads_here(target.path, head.base):
             raise refused_as_itself(target)
         exception_only, private = self._targets.judge(target, mount)
-        table = self._request_table if mount is None else self._mounts_request_table
-        passed, _, gathered = table.sort(head.fields)
-        fields: Fields = passed
+        if mount is not None:
+            read = self._mounts_reader.read(head)
+        index, passing, gathered = read
+        fields: Fields = passing
         continued: Fields = ()
         if gathered:
             continued = to_continue(gathered)

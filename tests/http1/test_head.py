@@ -68,13 +68,13 @@ def test_only_whole_empty_lines_are_skipped_before_a_request(octets: bytes, rest
 
 def test_a_request_keeps_its_fields_in_order_and_in_their_spelling() -> None:
     head = request(HOST, "X-a:1", "x-A: \t2 \t", "Empty:", "Umlaut: \xe4")
-    assert head.fields == [
+    assert head.fields == (
         ("Host", "proxy.test"),
         ("X-a", "1"),
         ("x-A", "2"),
         ("Empty", ""),
         ("Umlaut", "\xe4"),
-    ]
+    )
     assert (head.method, head.path, head.version) == ("GET", "/x", "HTTP/1.1")
 
 
@@ -155,7 +155,7 @@ def test_an_expectation_is_read_in_any_case_but_not_from_http_1_0(
     ],
 )
 def test_a_host_that_rfc_3986_allows_is_accepted(host: str) -> None:
-    assert request(f"Host: {host}").fields == [("Host", host)]
+    assert request(f"Host: {host}").fields == (("Host", host),)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,25 @@ def test_an_invalid_host_is_refused_also_the_second_time(host: str) -> None:
             request(f"Host: {host}")
 
 
+def test_field_lines_that_come_again_are_known() -> None:
+    first = request(HOST, "Origin: https://a.test", "accept: */*")
+    second = request(HOST, "Origin: https://a.test", "accept: */*", line="PUT /y HTTP/1.0")
+    assert second.fields is first.fields
+    assert (second.method, second.path, second.keep_alive) == ("PUT", "/y", False)
+
+
+@pytest.mark.parametrize("line", ["Authorization: Basic x", "cookie: id=1", "X-API-Key: s3cret"])
+def test_no_secret_is_remembered(line: str) -> None:
+    assert request(HOST, line).fields is not request(HOST, line).fields
+
+
+def test_known_field_lines_are_held_to_the_limit_of_the_day() -> None:
+    lines = (HOST, "accept: a", "accept: b")
+    assert len(request(*lines).fields) == 3
+    with pytest.raises(HeadTooLarge):
+        parse_request("\r\n".join(["GET / HTTP/1.1", *lines, "", ""]).encode(), 100, 2)
+
+
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize("second", [HOST, "host: other.test", "HOST:"])
 def test_two_hosts_are_refused_whatever_they_say(version: str, second: str) -> None:
@@ -189,7 +208,7 @@ def test_two_hosts_are_refused_whatever_they_say(version: str, second: str) -> N
 
 
 def test_a_host_may_be_missing_in_http_1_0_only() -> None:
-    assert request(line="GET / HTTP/1.0").fields == []
+    assert request(line="GET / HTTP/1.0").fields == ()
     with pytest.raises(BadRequest, match="one Host"):
         request("X: y", line="GET / HTTP/1.1")
 
@@ -332,7 +351,7 @@ def test_no_transfer_coding_but_chunked_is_accepted(coding: str) -> None:
 
 def test_bare_line_feeds_of_a_reply_are_made_whole() -> None:
     head = parse_reply(b"HTTP/1.1 200 OK\nA: b\nContent-Length: 1\r\n\n")
-    assert head.fields == [("A", "b"), ("Content-Length", "1")]
+    assert head.fields == (("A", "b"), ("Content-Length", "1"))
 
 
 # --- llhttp is the judge -------------------------------------------------------------------------
