@@ -149,7 +149,7 @@ class Plan(NamedTuple):
     continued: Fields = ()  # the client's of which the proxy sends a continuation: CDN-Loop
     mount: Mount | None = None  # what it was asked for by; None for the open proxy
     use: Use = Use.DATA
-    authorized: bool = False  # the client sent an Authorization, or the proxy a secret
+    authorized: bool = False  # the client sent an Authorization or an override, or we a secret
     as_json: bool = False  # its reply is asked for in a JSON text
 
 

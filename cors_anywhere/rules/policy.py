@@ -227,10 +227,12 @@ class Policy:
         index, passing, gathered = read
         fields: Fields = passing
         continued: Fields = ()
+        authorized = "authorization" in index
         if gathered:
             continued = to_continue(gathered)
             if headers.OVERRIDES in gathered:
                 fields = self._overrides.apply(fields, gathered[headers.OVERRIDES])
+                authorized = True  # one may have been set so, and caches do not read the field
         plan = Plan(
             target,
             head.method,
@@ -244,7 +246,7 @@ class Policy:
             continued,
             mount,
             use,
-            "authorization" in index or self._injections.has_secret(target),
+            authorized or self._injections.has_secret(target),
         )
         return wrapping.asking(plan) if as_json else plan
 

@@ -39,7 +39,7 @@ _NO_SNIFFING: Final = ("x-content-type-options", "nosniff")
 # by pages that demand to be told so (Fetch, "cross-origin resource policy check").
 _SANDBOX: Final = ("content-security-policy", "sandbox")
 _FOR_EVERYONE: Final = ("cross-origin-resource-policy", "cross-origin")
-_PRIVATE: Final = ("cache-control", "private")
+PRIVATE: Final = ("cache-control", "private")
 
 NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain"), _NO_SNIFFING], b"no")
 
@@ -104,6 +104,8 @@ class Replies:
             fields.append(("proxy-status", _proxy_status(error)))
         if plan is not None:
             fields += report(plan)
+            if plan.authorized:
+                fields.append(PRIVATE)
         if isinstance(error, NavigationRefused):
             url = html.escape(escape(error.url))
             body = self._navigation_page.substitute(url=url).encode()
@@ -140,7 +142,7 @@ class Replies:
         if keep_length and (length := _single_length(gathered)):
             fields.append(("content-length", length))
         if plan.authorized and "cache-control" not in names:
-            fields.append(_PRIVATE)
+            fields.append(PRIVATE)
         fields += self._added_to_workers if plan.use is Use.WORKER else self._added
         fields += report(plan)
         fields += cors.reply_fields(names, len(plan.hops), credited)

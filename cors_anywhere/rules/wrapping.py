@@ -20,7 +20,6 @@ from cors_anywhere.rules.charsets import media_type, text_of
 from cors_anywhere.tokens import list_items
 
 _JSON: Final = ("content-type", "application/json; charset=utf-8")
-_PRIVATE: Final = ("cache-control", "private")
 _UNCODED: Final = ("Accept-Encoding", "identity")
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -79,7 +78,7 @@ def wrapped(
     contents = _data_url(content, kind) if text is None else text
     body = json.dumps({"contents": contents, "status": status}, ensure_ascii=False)
     date = [("date", value) for name, value in reply.fields if name.lower() == "date"][:1]
-    private = [_PRIVATE] if plan.authorized else []
+    private = [replies.PRIVATE] if plan.authorized else []
     fields = replies.own_fields([_JSON, *date, *private, *replies.report(plan)], credited)
     return Answer(200, "OK", fields, body.encode("utf-8", "replace"))
 

@@ -699,6 +699,9 @@ def test_a_workers_script_comes_without_the_sandbox() -> None:
 def test_a_request_with_credentials_has_its_reply_marked_private() -> None:
     got = delivered(policy(), request(authorization="Bearer x"), reply())
     assert values(got.fields, "cache-control") == ["private"]
+    deciding = policy(allow_header_overrides=("Authorization",))
+    got = delivered(deciding, request(x_cors_headers='{"authorization": "Bearer x"}'), reply())
+    assert values(got.fields, "cache-control") == ["private"]
     assert values(delivered(policy(), request(), reply()).fields, "cache-control") == []
 
 

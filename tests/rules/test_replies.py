@@ -84,6 +84,9 @@ def test_a_failure_of_a_fetch_says_what_was_fetched() -> None:
     assert values(answer.fields, "x-request-url") == [FIRST]
     assert values(answer.fields, "x-final-url") == [FINAL]
     assert {"x-request-url", "x-final-url"} <= {*exposed(answer.fields).split(",")}
+    assert values(answer.fields, "cache-control") == []
+    answer = failed(GatewayError(), plan()._replace(authorized=True))
+    assert values(answer.fields, "cache-control") == ["private"]
     assert b"redirect" not in answer.body
 
 

@@ -211,3 +211,9 @@ def test_whatever_comes_is_json_or_a_failure_of_the_targets(
     said = json.loads(answer.body)
     assert isinstance(said["contents"], str)
     assert coding or said["status"]["content_length"] == len(octets)
+
+
+def test_what_was_asked_for_with_credentials_is_kept_by_no_shared_cache() -> None:
+    answer = wrapped(plan(authorized=True), reply(), b"", 0.0, MOST)
+    assert ("cache-control", "private") in answer.fields
+    assert ("cache-control", "private") not in wrap(b"").fields
