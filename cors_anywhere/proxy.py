@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sys
 from collections.abc import Callable, Coroutine
 from importlib import resources
 from typing import Any
@@ -30,9 +29,10 @@ from cors_anywhere.hooks import (
 )
 from cors_anywhere.http1.client import TargetLimits
 from cors_anywhere.limits.meters import CountingMeter
-from cors_anywhere.observe.access import at_terminal
+from cors_anywhere.observe.access import AccessLog
 from cors_anywhere.observe.budget import LineBudget
-from cors_anywhere.observe.failures import FailureLog
+from cors_anywhere.observe.requests import RequestLog
+from cors_anywhere.observe.sink import Sink
 from cors_anywhere.outcome import Outcome
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.addresses import Guard
@@ -50,8 +50,9 @@ class Proxy:
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
     wait for their next request; `client_share` the requests at a time of a client that a trusted
     proxy names, unless the settings say. `loop_token` and the budget of `lines` in the log are
-    common to proxies that are one to the outside; `former` is the one that is renewed. Raises
-    OSError for a CA file, and TypeError for a hook that cannot be called.
+    common to proxies that are one to the outside; `former` is the one that is renewed. `log` takes
+    the lines of requests where the settings ask for them, in place of a log of its own. Raises
+    OSError for a CA file and a log file, and TypeError for a hook that cannot be called.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Proxy:
         loop_token: str | None = None,
         lines: LineBudget | None = None,
         former: Proxy | None = None,
+        log: Sink | None = None,
     ) -> None:
         self.meter = meter = _meter(settings, check_rate, former)
         self.settings = settings
@@ -82,14 +84,17 @@ class Proxy:
         if former is not None:
             resolver = former.egress.resolver
         self.egress: DirectEgress = _egress(settings, self.own, resolver, choose_proxy, max_idle)
+        form = settings.compiled.access_log
+        self.log: RequestLog = (
+            former.log if former else RequestLog(form, settings.log_file, sink=log, lines=lines)
+        )
         self.relay = Relay(
             self.policy,
             self.egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
-            # In development the log of all requests tells of failures too.
-            on_failure=None if settings.dev else FailureLog(LOG, lines),
-            on_outcome=_listener(settings, on_outcome),
+            on_failure=self.log.on_failure,
+            on_outcome=_listener(self.log.on_outcome, on_outcome),
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
@@ -110,7 +115,6 @@ class Proxy:
                 max_idle=max_idle,
                 client_share=client_share,
                 loop_token=self.loop_token,
-                lines=lines,
                 former=self,
             )
 
@@ -126,8 +130,9 @@ class Proxy:
         self.egress.retire()
 
     async def close(self) -> None:
-        """Ends idle connections to targets."""
+        """Ends idle connections to targets, and has the rest of its log written."""
         await self.egress.close()
+        await self.log.close()
 
 
 def _new_token() -> str:
@@ -218,14 +223,16 @@ def _meter(settings: Settings, check_rate: CheckRate | None, former: Proxy | Non
     return None
 
 
-def _listener(settings: Settings, hook: OnOutcome | None) -> Callable[[Outcome], object] | None:
+def _listener(
+    access: AccessLog | None, hook: OnOutcome | None
+) -> Callable[[Outcome], object] | None:
     """Whoever is told of every request."""
-    told = None if hook is None else on_outcome_of(hook)
-    if not settings.dev:
+    if hook is None:
+        return access
+    told = on_outcome_of(hook)
+    if access is None:
         return told
-    log = at_terminal(sys.stderr)
-    if told is None:
-        return log
+    log = access
 
     def both(outcome: Outcome) -> None:
         log(outcome)

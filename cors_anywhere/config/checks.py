@@ -81,6 +81,26 @@ def seconds(low: float) -> Check:
     return check
 
 
+def word(*words: str) -> Check:
+    """A check for one of these."""
+
+    def check(value: object) -> str:
+        text = string(value)
+        if text not in words:
+            said = f"{', '.join(words[:-1])} or {words[-1]}"
+            raise ValueError(f'"{text}" is none of what it may be: write {said}')
+        return text
+
+    return check
+
+
+def path(value: object) -> str:
+    text = string(value)
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is no path")
+    return text
+
+
 def optional(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 

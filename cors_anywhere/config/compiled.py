@@ -7,7 +7,7 @@ Must not know: how one is read (grammars.py), or who works with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from cors_anywhere.config import dev
 from cors_anywhere.config.mounting import mounts_of
@@ -38,6 +38,7 @@ class Compiled(NamedTuple):
     target_headers: tuple[Secret, ...]
     rate_limit: RateLimit | None
     outbound_proxies: OutboundProxies
+    access_log: Literal["text", "json"] | None
 
 
 def compile_settings(read: Mapping[str, Any]) -> Compiled:
@@ -48,6 +49,10 @@ def compile_settings(read: Mapping[str, Any]) -> Compiled:
     named = {name: read[name] for name in Compiled._fields if name in read}
     named["trusted_proxies"] = tuple(peer for peer in read["trusted_proxies"] if peer != UNIX)
     named["trusted_unix"] = UNIX in read["trusted_proxies"]
+    if named["access_log"] is None and read["dev"]:
+        named["access_log"] = "text"
+    elif named["access_log"] == "off":
+        named["access_log"] = None
     named["mounts"] = tuple(mounts_of(read))
     if read["dev"]:
         named["allow_origins"] = named["allow_origins"] or dev.ORIGINS

@@ -6,6 +6,7 @@ Must not know: what is in a TLS file (certificates.py), or what a setting means.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from cors_anywhere.config.given import Given
 def load_files(given: Given) -> None:
     """Replace the path of the help file by its text and type, and try the TLS files."""
     _load_help(given)
+    _try_log(given)
     _try(given, check_authorities, "ca_file")
     readable = [
         _try(given, check_certificate, "tls_cert"),
@@ -46,6 +48,25 @@ def _load_help(given: Given) -> None:
         given.blame("help_text", f'"{path}" is not text: save it as UTF-8')
     if path.lower().endswith((".html", ".htm")):
         given.values["help_type"] = "text/html"
+
+
+def _try_log(given: Given) -> None:
+    """Whether the log can be appended to. A file that is not there yet is not made: this may be a
+    check only."""
+    path = given.values.get("log_file")
+    if path is None:
+        return
+    folder = os.path.dirname(path) or "."
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK))
+    except FileNotFoundError:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            given.blame("log_file", f'"{path}" cannot be made: "{folder}" may not be written to')
+    except OSError as error:
+        given.blame(
+            "log_file",
+            f'"{path}" cannot be written ({error.strerror}): give the path of a file to append to',
+        )
 
 
 def _try(given: Given, check: Callable[..., None], *settings: str) -> bool:

@@ -1,69 +1,64 @@
-"""What the operator's log says of requests that failed.
+"""What the operator's log says of requests that were refused or failed, where not every request
+has its line.
 
-Owns: which failures are worth a line, and what the line holds. Must not know: how a request is
-served, or how many lines there may be.
+Owns: what the line holds, and that what is left out is counted and told. Must not know: how a
+request is served, or how many lines there may be.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from cors_anywhere.observe.budget import LineBudget
-from cors_anywhere.outcome import Outcome
+from cors_anywhere.observe.words import cause, printable
+from cors_anywhere.outcome import End, Outcome
 
-_PROHIBITED = "destination_ip_prohibited"
+_TELL_SECONDS = 1.0
+"""After which what was left out is told if nothing else comes: a flood may be the last of all."""
 
 
 class FailureLog:
-    """Logs failures that the operator may want to act on, at most a few each second."""
+    """Logs refusals and failures, at most a few each second, and how many it left out."""
 
     def __init__(self, logger: logging.Logger, budget: LineBudget | None = None) -> None:
         self._logger = logger
         self._budget = budget or LineBudget()
         self._omitted = 0
+        self._telling: asyncio.TimerHandle | None = None
 
     def __call__(self, outcome: Outcome) -> None:
-        """One request has failed."""
-        if not _is_the_operators(outcome):
+        """One request was refused, or has failed. A loop runs."""
+        if not self._budget.take():
+            self._omit()
             return
-        if not self._has_room():
-            self._omitted += 1
-            return
-        self._logger.info(
+        self.close()
+        self._logger.log(
+            _level(outcome),
             "%s for %s: %s %s: %s",
             outcome.status if outcome.status is not None else "no reply",
             outcome.client,
             outcome.method or "no request",
-            outcome.target or "no target",
+            printable(outcome.target or "no target"),
             cause(outcome),
         )
 
-    def _has_room(self) -> bool:
-        if not self._budget.take():
-            return False
+    def close(self) -> None:
+        """Tells what was left out and not told yet."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
         if self._omitted:
-            self._logger.info("%d more failures were not logged", self._omitted)
+            self._logger.warning("%d more refusals and failures were not logged", self._omitted)
             self._omitted = 0
-        return True
+
+    def _omit(self) -> None:
+        self._omitted += 1
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(_TELL_SECONDS, self.close)
 
 
-def _is_the_operators(outcome: Outcome) -> bool:
-    """A forbidden address, or a target that failed; a client's own mistakes are no news."""
-    status = outcome.status
-    return (
-        outcome.error == _PROHIBITED
-        or (outcome.error is not None and status in _FAILED)
-        or (outcome.error is not None and outcome.error.startswith(_REPLY_CUT))
-    )
-
-
-_FAILED = frozenset((502, 503, 504))
-_REPLY_CUT = ("http_response_", "connection_")  # though a good status was sent before
-
-
-def cause(outcome: Outcome) -> str:
-    """What went wrong, for the operator's eyes."""
-    count = len(outcome.hops)
-    hops = f" after {count} redirect{'s' if count > 1 else ''}, at {outcome.final}" if count else ""
-    detail = f" ({outcome.detail})" if outcome.detail else ""
-    return f"{outcome.error}{detail}{hops}"
+def _level(outcome: Outcome) -> int:
+    """A refusal is what the operator asked for; a failure may be worth a look."""
+    failed = outcome.status is None or outcome.status >= 500 or outcome.end is End.ABORTED
+    return logging.WARNING if failed else logging.INFO

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.observe.budget import LineBudget
+from cors_anywhere.observe.sink import Sink
 from cors_anywhere.process.descriptors import LEAST_SHARE
 
 
@@ -20,11 +21,12 @@ class Common(NamedTuple):
 
     loop_token: str  # one for all: a request that comes back to another worker is a loop, too
     lines: LineBudget
+    log: Sink
 
 
-def common() -> Common:
+def common(log: Sink) -> Common:
     """What the processes of one command share."""
-    return Common(f"cors-anywhere-{secrets.token_hex(8)}", LineBudget(shared=True))
+    return Common(f"cors-anywhere-{secrets.token_hex(8)}", LineBudget(shared=True), log)
 
 
 def part_of(settings: Settings, number: int, workers: int) -> Settings:

@@ -26,6 +26,9 @@ FIXED: Final = (
     "workers",
     "max_connections",
     "max_connections_per_client",
+    "access_log",
+    "log_level",
+    "log_file",
     "connect_timeout",  # which those who look names up have
 )
 """What was taken, forked or shared out at start."""

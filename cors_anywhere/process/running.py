@@ -17,6 +17,7 @@ from cors_anywhere.config.startup import Again
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
+from cors_anywhere.process.logs import reopen_log, start_log
 from cors_anywhere.process.orders import Line, Order, by_signals
 from cors_anywhere.process.reloading import carried_out, renewed
 from cors_anywhere.process.sockets import bind, server_tls
@@ -36,16 +37,21 @@ def run(
     on_listening: Callable[[], object] | None = None,
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit status. `again` reads the settings anew."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    _calm_garbage_collector()
-    duty = Duty(settings, sockets, common(), again, _reopen_log)
+    log = start_log(settings)
+    try:
+        _calm_garbage_collector()
+        return _run(Duty(settings, sockets, common(log), again), on_listening)
+    finally:
+        log.close()
 
+
+def _run(duty: Duty, on_listening: Callable[[], object] | None) -> int:
     def announce() -> None:
         if on_listening is not None:
             on_listening()
         notify("READY=1")
 
-    count = settings.workers or cores()
+    count = duty.settings.workers or cores()
     if count == 1:
         return asyncio.run(_serve(duty, announce))
     return _supervise(duty, count, announce)
@@ -71,22 +77,22 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
         LOG.info("Reloaded")
         return True
 
+    def reopen() -> bool:
+        reopen_log(duty.common.log)
+        return True
+
     supervisor = Supervisor(
         lambda number, sock: asyncio.run(serve(number, sock)),
         count,
         duty.sockets,
         patience=_patience(duty.settings),
-        before={Order.RELOAD: may_reload},
+        before={Order.RELOAD: may_reload, Order.REOPEN: reopen},
     )
     return supervisor.run(announce)
 
 
 def _patience(settings: Settings) -> float:
     return settings.shutdown_delay + settings.drain_timeout
-
-
-def _reopen_log() -> None:
-    LOG.info("The log has no file that could be opened anew")
 
 
 def _calm_garbage_collector() -> None:

@@ -17,6 +17,7 @@ from cors_anywhere.config.startup import Again
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import Common
 from cors_anywhere.process.descriptors import client_limit, idle_limit
+from cors_anywhere.process.logs import reopen_log
 from cors_anywhere.process.orders import Order, Orders
 from cors_anywhere.process.reloading import carried_out, renewed
 from cors_anywhere.process.serving import ProxyServer
@@ -32,8 +33,6 @@ class Duty(NamedTuple):
     sockets: list[socket.socket]
     common: Common
     again: Again
-    reopen: Callable[[], object]
-    """Opens the log file anew."""
     part: Callable[[Settings], Settings] | None = None
     """From the command's settings to a worker's own; None for who has no supervisor."""
 
@@ -52,6 +51,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
         client_share=client_limit(settings),
         loop_token=common.loop_token,
         lines=common.lines,
+        log=common.log,
     )
     server = ProxyServer(proxy)
     server.listen(duty.sockets)
@@ -63,7 +63,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
     on_listening()
     while (order := await orders.get()) not in (Order.STOP, Order.AT_ONCE):
         if order is Order.REOPEN:
-            duty.reopen()
+            reopen_log(common.log)
         else:
             duty = _reloaded(duty, server)
     if duty.part is None:

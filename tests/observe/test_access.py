@@ -1,82 +1,48 @@
-"""The line that a person at a terminal reads of each request."""
+"""The log of each request: its form, and its colours."""
 
 from __future__ import annotations
 
-import io
 import os
-from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from cors_anywhere.errors import DnsError
-from cors_anywhere.messages import RequestHead
-from cors_anywhere.observe.access import AccessLog, at_terminal
-from cors_anywhere.outcome import Outcome, Record
-from tests.support.urls import parse_path
+from cors_anywhere.observe.access import AccessLog, Form, lines
+from cors_anywhere.observe.json_lines import JsonLines
+from cors_anywhere.observe.sink import Sink
+from cors_anywhere.observe.text import TextLines
+from tests.support.outcomes import outcome
 
 
-def outcome(status: int | None, origin: str = "https://page.test") -> Outcome:
-    fields = (("Origin", origin),)
-    head = RequestHead("GET", "/http://a.test/x?secret=1", fields, 0, "192.0.2.7", "http", 80)
-    record = Record(head, 1.0)
-    record.status = status
-    if status == 502:
-        record.failure = DnsError()
-    return record.outcome("id", parse_path(head.path), 1.25)
+def test_there_are_two_forms() -> None:
+    assert isinstance(lines("text"), TextLines)
+    assert isinstance(lines("json"), JsonLines)
 
 
-def line(of: Outcome, *, colour: bool = False) -> str:
-    lines: list[str] = []
-    AccessLog(lines.append, colour=colour)(of)
-    (written,) = lines
-    return written.partition(" ")[2]  # behind the time
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_file_has_a_line_without_colours(tmp_path: Path, form: Form) -> None:
+    sink = Sink(str(tmp_path / "log"))
+    AccessLog(sink, form)(outcome(200))
+    sink.close()
+    written = (tmp_path / "log").read_text()
+    assert written.count("\n") == 1
+    assert "http://a.test/x" in written
+    assert "\x1b" not in written
 
 
-def test_a_line_tells_status_method_target_origin_and_time() -> None:
-    assert line(outcome(200)) == (
-        "200 GET http://a.test/x, from https://page.test, 0 octets in 250 ms"
-    )
-
-
-def test_a_failure_is_told_by_its_error() -> None:
-    assert line(outcome(502)).endswith("dns_error")
-
-
-def test_a_request_without_a_reply_has_no_status() -> None:
-    assert line(outcome(None)).startswith("--- GET")
-
-
-def test_the_status_is_coloured_by_its_class_when_asked() -> None:
-    assert line(outcome(200), colour=True).startswith("\x1b[32m200\x1b[0m ")
-    assert line(outcome(502), colour=True).startswith("\x1b[31m502\x1b[0m ")
-
-
-def test_what_a_stranger_sends_cannot_steer_the_terminal() -> None:
-    assert "\x1b" not in line(outcome(200, origin="https://\x1b[2J"))
-
-
-@pytest.mark.parametrize(("objection", "coloured"), [("", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("variable", "value", "coloured"),
+    [("NO_COLOR", "", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)],
+)
 def test_a_terminal_is_coloured_unless_somebody_objects(
-    monkeypatch: pytest.MonkeyPatch, objection: str, coloured: bool
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, coloured: bool
 ) -> None:
-    monkeypatch.setenv("NO_COLOR", objection)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv(variable, value)
     ours, theirs = os.openpty()
-    with open(ours, "rb", buffering=0) as seen, open(theirs, "w") as terminal:
-        at_terminal(terminal)(outcome(200))
+    with open(ours, "rb", buffering=0) as seen, open(theirs, "w"):
+        sink = Sink(os.ttyname(theirs))
+        AccessLog(sink, "text")(outcome(200))
+        sink.close()
         assert (b"\x1b[32m200" in seen.read(1000)) is coloured
-
-
-def test_a_file_is_not_coloured() -> None:
-    stream = io.StringIO()
-    at_terminal(stream)(outcome(200))
-    assert " 200 GET " in stream.getvalue()
-    assert stream.getvalue().endswith("ms\n")
-
-
-def test_a_stream_that_is_gone_harms_nothing() -> None:
-    read, write = os.pipe()
-    os.close(read)
-    stream = os.fdopen(write, "w")
-    at_terminal(stream)(outcome(200))
-    with suppress(BrokenPipeError):  # what it still holds
-        stream.close()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
-from cors_anywhere.errors import BadRequest, DnsError, ProhibitedTarget, ProxyError
+from cors_anywhere.errors import (
+    BadRequest,
+    DnsError,
+    ProhibitedTarget,
+    ProxyError,
+    TooManyRequests,
+)
 from cors_anywhere.messages import RequestHead
 from cors_anywhere.observe.budget import LINES_PER_SECOND
 from cors_anywhere.observe.failures import FailureLog
@@ -48,16 +55,62 @@ def test_the_query_of_a_percent_encoded_url_is_not_logged_either(
     assert "secret" not in caplog.text
 
 
-def test_a_clients_own_mistake_is_not_logged(
-    log: FailureLog, caplog: pytest.LogCaptureFixture
-) -> None:
-    log(failed(BadRequest()))
-    assert caplog.text == ""
+def test_a_refusal_is_told_with_its_rule(log: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
+    log(failed(TooManyRequests()))
+    assert (
+        "429 for 192.0.2.7: GET http://a.test/x: http_request_denied by rate-limit" in caplog.text
+    )
 
 
-def test_a_flood_of_failures_is_a_few_lines(
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(BadRequest(), "INFO"), (ProhibitedTarget(), "INFO"), (DnsError(), "WARNING")],
+)
+def test_a_failure_weighs_more_than_a_refusal(
+    log: FailureLog, caplog: pytest.LogCaptureFixture, error: ProxyError, level: str
+) -> None:
+    log(failed(error))
+    (record,) = caplog.records
+    assert record.levelname == level
+
+
+def test_nothing_that_a_stranger_sent_begins_a_line(
     log: FailureLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(1000):
-        log(failed(DnsError()))
-    assert len(caplog.records) <= 2 * (LINES_PER_SECOND + 1)  # the clock may turn once
+    log(failed(DnsError(log_detail="a\r\nb\x1b")))
+    (record,) = caplog.records
+    assert record.getMessage().isprintable()
+
+
+def told(caplog: pytest.LogCaptureFixture) -> tuple[int, int]:
+    """How many lines there are of failures, and how many more they tell of."""
+    texts = [record.getMessage() for record in caplog.records]
+    counts = [int(text.split()[0]) for text in texts if "were not logged" in text]
+    return len(texts) - len(counts), sum(counts)
+
+
+def test_a_flood_of_failures_is_a_few_lines_and_the_number_of_the_others(
+    log: FailureLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flood() -> None:
+        for _ in range(1000):
+            log(failed(DnsError()))
+        log.close()
+
+    asyncio.run(flood())
+    lines, others = told(caplog)
+    assert lines <= 2 * LINES_PER_SECOND  # the clock may turn once
+    assert lines + others == 1000
+
+
+def test_what_was_left_out_is_told_though_nothing_else_comes(
+    log: FailureLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def flood() -> None:
+        for _ in range(1000):
+            log(failed(DnsError()))
+        async with asyncio.timeout(60):
+            while sum(told(caplog)) < 1000:
+                await asyncio.sleep(0.02)
+
+    asyncio.run(flood())

@@ -33,6 +33,7 @@ from tests.support.crowd import (
 from tests.support.process import Command, command
 from tests.support.target import Do, Pause, Script, Target, target
 from tests.support.tls import Tls
+from tests.support.waiting import eventually
 from tests.support.wire import Client, Listening, Proxy, client, proxied, until
 
 DESCRIPTORS = 256
@@ -62,7 +63,8 @@ def limited(*options: str) -> Iterator[tuple[Command, Callable[[], str]]]:
 )
 def test_the_limits_are_logged_at_start(options: tuple[str, ...], limits: tuple[int, int]) -> None:
     with limited(*options) as (_, log):
-        assert "At most {} client connections at a time, {} of one client".format(*limits) in log()
+        said = "At most {} client connections at a time, {} of one client".format(*limits)
+        assert eventually(lambda: said in log())
 
 
 # --- a crowd with twice as many connections as there are places -------------------------------

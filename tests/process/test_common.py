@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.observe.sink import Sink
 from cors_anywhere.process.common import common, part_of
 
 
@@ -36,4 +37,5 @@ def test_what_was_not_chosen_stays_unchosen() -> None:
 
 
 def test_each_command_has_a_loop_token_of_its_own() -> None:
-    assert common().loop_token != common().loop_token
+    log = Sink()
+    assert common(log).loop_token != common(log).loop_token

@@ -17,6 +17,7 @@ from cors_anywhere.config.fields import (
     headers,
     limits,
     listening,
+    log,
     outbound,
     pages,
     redirects,
@@ -30,6 +31,7 @@ from cors_anywhere.config.fields import (
 class Fields(
     running.Running,
     outbound.Outbound,
+    log.Log,
     limits.Limits,
     deadlines.Deadlines,
     tls.Tls,
@@ -55,6 +57,7 @@ CHECKS: Final[dict[str, Check]] = {
     **tls.CHECKS,
     **deadlines.CHECKS,
     **limits.CHECKS,
+    **log.CHECKS,
     **outbound.CHECKS,
     **running.CHECKS,
 }

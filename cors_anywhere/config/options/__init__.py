@@ -17,6 +17,7 @@ from cors_anywhere.config.options import (
     headers,
     limits,
     listening,
+    log,
     pages,
     redirects,
     running,
@@ -34,6 +35,7 @@ GROUPS: Final[dict[str, tuple[Option, ...]]] = {
     "TLS": tls.OPTIONS,
     "Deadlines": deadlines.OPTIONS,
     "Limits": limits.OPTIONS,
+    "Log": log.OPTIONS,
     "Processes": running.OPTIONS,
 }
 
