@@ -28,8 +28,9 @@ def check_method(text: str) -> str:
     """A method that the operator may name. Raises ValueError with the fix."""
     if not is_token(text):
         raise ValueError(f'"{text}" is no method: write one like POST')
-    if text != text.upper() and text.upper() in (*USUAL_METHODS, *NEVER_SERVED):
-        raise ValueError(f'"{text}" is not "{text.upper()}" to a server: methods are in upper case')
+    upper = text.upper()
+    if text != upper and (upper in USUAL_METHODS or upper in NEVER_SERVED):
+        raise ValueError(f'"{text}" is not "{upper}" to a server: methods are in upper case')
     if text in NEVER_SERVED:
         raise ValueError(f'"{text}" is never served: leave it out')
     return text
