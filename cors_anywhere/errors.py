@@ -137,13 +137,18 @@ class HeaderRequired(ProxyError):
 
 
 class TooManyRequests(ProxyError):
-    """A rate limit is exceeded; `when` are the fields that say what may be sent again, and when."""
+    """A limit is exceeded; `when` are the fields that say when something may be sent again."""
 
     status, reason, error = 429, "Too Many Requests", "http_request_denied"
     sentence = "There were too many requests."
 
-    def __init__(self, detail: str = "", when: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(detail, rule="rate-limit")
+    def __init__(
+        self,
+        detail: str = "",
+        when: Sequence[tuple[str, str]] = (),
+        rule: str | None = "rate-limit",
+    ) -> None:
+        super().__init__(detail, rule=rule)
         self.when = when
 
 

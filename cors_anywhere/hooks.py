@@ -11,14 +11,23 @@ import asyncio
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.limits.rates import RateLimit
-from cors_anywhere.messages import Answer, Exceeded, RequestHead, Target
+from cors_anywhere.messages import (
+    Answer,
+    Counted,
+    Exceeded,
+    Metered,
+    RequestHead,
+    Target,
+    Transfer,
+)
 from cors_anywhere.outcome import Outcome
 from cors_anywhere.rules.outbound import OutboundProxy
+from cors_anywhere.sides import Meter
 from cors_anywhere.tokens import HOP_BY_HOP, is_field_value, is_token
 
 LOG = logging.getLogger("cors_anywhere")
@@ -109,17 +118,31 @@ def on_outcome_of(hook: OnOutcome) -> Callable[[Outcome], None]:
 
 class AskingMeter:
     """The operator's own function, as the relay's `Meter`. It takes the place of the counting of
-    `rate`, whose exemptions and sentence stay."""
+    `rates`, whose exemptions and first sentence stay; `counting` holds what else is limited."""
 
-    def __init__(self, hook: CheckRate, rate: RateLimit | None) -> None:
+    def __init__(self, hook: CheckRate, rates: Sequence[RateLimit], counting: Meter | None) -> None:
         _check_parameters("check_rate", hook, "origin", "head")
         self._hook = hook
-        self._rate = rate
+        self._rates = rates
+        self._counting = counting
 
-    async def count(self, head: RequestHead, origin: str | None) -> Exceeded | None:
+    async def count(self, head: RequestHead, metered: Metered, transfer: Transfer) -> Counted:
         """See Meter.count. Raises ProxyError for a verdict that is none."""
-        name = origin or ""
-        if self._rate is not None and self._rate.exempts(name):
+        exceeded = await self._judge(head, metered)
+        if exceeded is not None or self._counting is None:
+            return Counted((), exceeded)
+        return await self._counting.count(head, metered, transfer)
+
+    def ended(self, transfer: Transfer) -> None:
+        """See Meter.ended."""
+        if self._counting is not None:
+            self._counting.ended(transfer)
+
+    async def _judge(self, head: RequestHead, metered: Metered) -> Exceeded | None:
+        name = metered.origin or ""
+        if self._rates and all(
+            rate.exempts(name, head.peer, metered.target) for rate in self._rates
+        ):
             return None
         verdict: Any = await _result(self._hook(name, head))
         if verdict is None or verdict is True:
@@ -128,8 +151,9 @@ class AskingMeter:
             _refuse("check_rate", f"it returned {_kind(verdict)}, not a bool, a text or None")
         if verdict == "":
             _refuse("check_rate", "it returned an empty text: None allows, and False refuses")
-        if not verdict and self._rate is not None:
-            return Exceeded(self._rate.sentence(name))
+        by_origin = next((rate for rate in self._rates if rate.by == "origin"), None)
+        if not verdict and by_origin is not None:
+            return Exceeded(by_origin.sentence(name))
         text = f'The origin "{name}" has sent too many requests.'
         return Exceeded(f"{text}\n{verdict}" if verdict else text)
 

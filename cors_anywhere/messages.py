@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.tokens import bracketed, split_port
@@ -163,10 +163,19 @@ class Answer(NamedTuple):
 
 
 class Metered(NamedTuple):
-    """A request that counts against a rate limit before `then` is carried out."""
+    """A request that counts against limits before `then` is carried out."""
 
     origin: str | None
     then: Plan | Answer | ProxyError
+    target: Target  # what is asked for, whether it may be or not
+    key: str | None = None  # the name of the API key that came with it
+
+
+class Transfer(Protocol):
+    """The octets of bodies that a request has moved so far."""
+
+    received: int
+    sent: int
 
 
 class Exceeded(NamedTuple):
@@ -174,6 +183,14 @@ class Exceeded(NamedTuple):
 
     text: str  # the body of the 429
     fields: Fields = ()  # what it says besides: Retry-After and the like
+    rule: str = "rate-limit"  # for the log and the metrics
+
+
+class Counted(NamedTuple):
+    """What counting a request came to."""
+
+    fields: Fields = ()  # what its reply says of the limits, whichever reply that is
+    exceeded: Exceeded | None = None
 
 
 class Fetch(NamedTuple):

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.messages import Hop, Plan, RequestHead, Target
+from cors_anywhere.messages import Counted, Hop, Plan, RequestHead, Target
 
 
 class End(Enum):
@@ -58,14 +58,15 @@ class Record:
     """What the relay knows of a request under way. `now` is a monotonic clock's seconds."""
 
     __slots__ = (
-        "connect", "end", "failure", "first_octet", "head", "look_up", "plan", "received", "reused",
-        "sent", "started", "status",
+        "connect", "counted", "end", "failure", "first_octet", "head", "look_up", "plan",
+        "received", "reused", "sent", "started", "status",
     )  # fmt: skip
 
     def __init__(self, head: RequestHead, now: float) -> None:
         self.head = head
         self.started = now
         self.plan: Plan | None = None
+        self.counted: Counted | None = None  # by limits
         self.failure: ProxyError | None = None
         self.end = End.COMPLETE
         self.status: int | None = None

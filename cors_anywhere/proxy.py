@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from importlib import resources
 from typing import Any
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.egress import DirectEgress, OwnAddresses, target_tls
+from cors_anywhere.egress.crowds import CappedEgress
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
 from cors_anywhere.hooks import (
@@ -28,7 +29,9 @@ from cors_anywhere.hooks import (
     on_outcome_of,
 )
 from cors_anywhere.http1.client import TargetLimits
-from cors_anywhere.limits.meters import CountingMeter
+from cors_anywhere.limits.meters import LimitMeter
+from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.limits.stores import MEMORY, Store, open_store
 from cors_anywhere.observe.access import AccessLog
 from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.observe.requests import RequestLog
@@ -50,9 +53,10 @@ class Proxy:
     The hooks may be plain or async functions. `max_idle` bounds the connections to targets that
     wait for their next request; `client_share` the requests at a time of a client that a trusted
     proxy names, unless the settings say. `loop_token` and the budget of `lines` in the log are
-    common to proxies that are one to the outside; `former` is the one that is renewed. `log` takes
-    the lines of requests where the settings ask for them, in place of a log of its own. Raises
-    OSError for a CA file and a log file, and TypeError for a hook that cannot be called.
+    common to proxies that are one to the outside, and so may be the `store` of counts, which is
+    the proxy's to close; `former` is the one that is renewed. `log` takes the lines of requests
+    where the settings ask for them, in place of a log of its own. Raises OSError for a CA file and
+    a log file, and TypeError for a hook that cannot be called.
     """
 
     def __init__(
@@ -68,10 +72,12 @@ class Proxy:
         client_share: int | None = None,
         loop_token: str | None = None,
         lines: LineBudget | None = None,
+        store: Store | None = None,
         former: Proxy | None = None,
         log: Sink | None = None,
     ) -> None:
-        self.meter = meter = _meter(settings, check_rate, former)
+        self.store = store or _kept_store(settings, former) or store_of(settings)
+        meter = _meter(settings, self.store, check_rate)
         self.settings = settings
         self.loop_token = loop_token or _new_token()
         self.own: OwnAddresses = former.own if former else OwnAddresses()
@@ -88,9 +94,11 @@ class Proxy:
         self.log: RequestLog = (
             former.log if former else RequestLog(form, settings.log_file, sink=log, lines=lines)
         )
+        most = settings.max_requests_per_target
+        self.crowds: dict[str, int] = former.crowds if former else {}
         self.relay = Relay(
             self.policy,
-            self.egress,
+            CappedEgress(self.egress, most, self.crowds) if most is not None else self.egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
             on_failure=self.log.on_failure,
@@ -130,8 +138,11 @@ class Proxy:
         self.egress.retire()
 
     async def close(self) -> None:
-        """Ends idle connections to targets, and has the rest of its log written."""
+        """Ends idle connections to targets and that to a store, and has the rest of its log
+        written."""
         await self.egress.close()
+        if self.store is not None:
+            await self.store.close()
         await self.log.close()
 
 
@@ -213,14 +224,34 @@ def choices(settings: Settings) -> Choices:
     )
 
 
-def _meter(settings: Settings, check_rate: CheckRate | None, former: Proxy | None) -> Meter | None:
-    if former is not None and former.settings.rate_limit == settings.rate_limit:
-        return former.meter  # which goes on counting
+def store_of(settings: Settings, default: str = MEMORY) -> Store | None:
+    """The store of these settings; None where nothing is limited.
+
+    A `shared` one belongs to all processes that are forked afterwards: make it before, and give it
+    to the `Proxy` of each.
+    """
+    compiled = settings.compiled
+    if not (compiled.rate_limits or compiled.byte_limits):
+        return None
+    return open_store(settings.store or default)
+
+
+def _kept_store(settings: Settings, former: Proxy | None) -> Store | None:
+    """The store of the proxy that is renewed, which goes on counting, by whatever limits."""
+    if former is None or former.settings.store != settings.store:
+        return None
+    return former.store
+
+
+def _meter(settings: Settings, store: Store | None, check_rate: CheckRate | None) -> Meter | None:
+    rates, octets = settings.compiled.rate_limits, settings.compiled.byte_limits
     if check_rate is not None:
-        return AskingMeter(check_rate, settings.compiled.rate_limit)
-    if settings.compiled.rate_limit is not None:
-        return CountingMeter(settings.compiled.rate_limit)
-    return None
+        return AskingMeter(check_rate, rates, _counting(octets, store))
+    return _counting((*rates, *octets), store)
+
+
+def _counting(limits: Sequence[RateLimit], store: Store | None) -> Meter | None:
+    return LimitMeter(limits, store) if limits and store is not None else None
 
 
 def _listener(

@@ -26,6 +26,7 @@ from cors_anywhere.messages import (
     RequestHead,
 )
 from cors_anywhere.outcome import End, Outcome, Record
+from cors_anywhere.rules.cors import with_fields
 from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sides import Client, Egress, Exchange, Meter
 from cors_anywhere.tunnel import tunnel
@@ -72,7 +73,7 @@ class Relay:
         client.taken_up = True
         try:
             head = client.head
-            decision = await self._ask(head) if self._asks else self._decide(head)
+            decision = await self._ask(head, record) if self._asks else self._decide(head)
             if isinstance(decision, Answer):
                 self._answer(client, decision, record)
             else:
@@ -86,6 +87,8 @@ class Relay:
             LOG.exception("A request failed in a way that nobody foresaw")
             self._fail(client, ProxyError(), record)
         finally:
+            if record.counted is not None and self._meter is not None:
+                self._meter.ended(record)
             self._report(record)
             record.failure = None  # its traceback holds this frame, which holds the record
 
@@ -120,6 +123,9 @@ class Relay:
         self._report(record)
 
     def _answer(self, client: Client, answer: Answer, record: Record) -> None:
+        counted = record.counted
+        if counted is not None and counted.fields:
+            answer = answer._replace(fields=with_fields(answer.fields, counted.fields))
         record.status = answer.status
         record.sent = len(answer.body)
         client.answer(answer)
@@ -152,7 +158,7 @@ class Relay:
         decision = self._policy.admit(head)
         return _carried_out(decision) if isinstance(decision, Metered) else decision
 
-    async def _ask(self, head: RequestHead) -> Plan | Answer:
+    async def _ask(self, head: RequestHead, record: Record) -> Plan | Answer:
         if self._first_look is not None and not self._policy.is_preflight(head):
             answer = await self._first_look(head)
             if answer is not None:
@@ -162,9 +168,10 @@ class Relay:
             return decision
         if self._meter is None:
             return _carried_out(decision)
-        exceeded = await self._meter.count(head, decision.origin)
-        if exceeded is not None:
-            raise TooManyRequests(exceeded.text, exceeded.fields)
+        counted = await self._meter.count(head, decision, record)
+        record.counted = counted
+        if counted.exceeded is not None:
+            raise TooManyRequests(*counted.exceeded)
         return _carried_out(decision)
 
     async def _fetch(self, client: Client, plan: Plan, record: Record) -> None:
@@ -208,6 +215,9 @@ class Relay:
         exchange: Exchange,
         record: Record,
     ) -> None:
+        counted = record.counted
+        if counted is not None and counted.fields:
+            deliver = deliver._replace(fields=with_fields(deliver.fields, counted.fields))
         record.status = deliver.status
         client.begin(deliver, reply.length)
         if reply.status == 101:

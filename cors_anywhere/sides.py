@@ -11,12 +11,14 @@ from typing import Protocol
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.messages import (
     Answer,
+    Counted,
     Deliver,
-    Exceeded,
     Fetch,
     Length,
+    Metered,
     ReplyHead,
     RequestHead,
+    Transfer,
 )
 
 
@@ -84,7 +86,11 @@ class Egress(Protocol):
 
 
 class Meter(Protocol):
-    """Counts requests."""
+    """Counts requests, and what they transfer."""
 
-    async def count(self, head: RequestHead, origin: str | None) -> Exceeded | None:
-        """Counts one; None when it is allowed."""
+    async def count(self, head: RequestHead, metered: Metered, transfer: Transfer) -> Counted:
+        """Counts one, and whether it is allowed. If it is, its octets may be counted as they pass,
+        until `ended`."""
+
+    def ended(self, transfer: Transfer) -> None:
+        """What was counted is over."""

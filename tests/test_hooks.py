@@ -84,7 +84,7 @@ async def test_check_rate_decides_without_a_rate_limit(
 
 @pytest.mark.gen_test
 async def test_check_rate_replaces_the_counting_of_a_rate_limit(target: Site) -> None:
-    settings = Settings(allow_networks=LOOPBACK, rate_limit="0 1 exempt.test")
+    settings = Settings(allow_networks=LOOPBACK, rate_limits=("0 1 exempt.test",))
     assert (await once(target.url, settings)).code == 429
     assert (await once(target.url, settings, check_rate=lambda *_: True)).code == 200
     got = await once(target.url, settings, check_rate=lambda *_: False)
@@ -94,7 +94,7 @@ async def test_check_rate_replaces_the_counting_of_a_rate_limit(target: Site) ->
 
 @pytest.mark.gen_test
 async def test_exempt_hosts_are_not_given_to_check_rate(target: Site) -> None:
-    settings = Settings(allow_networks=LOOPBACK, rate_limit="0 1 page.test")
+    settings = Settings(allow_networks=LOOPBACK, rate_limits=("0 1 page.test",))
     assert (await once(target.url, settings, check_rate=lambda *_: False)).code == 200
 
 

@@ -26,15 +26,18 @@ from cors_anywhere.errors import (
 from cors_anywhere.messages import (
     CHUNKED,
     Answer,
+    Counted,
     Deliver,
     Exceeded,
     Fetch,
     Fields,
     Hop,
     Length,
+    Metered,
     Plan,
     ReplyHead,
     RequestHead,
+    Transfer,
 )
 from cors_anywhere.outcome import End, Outcome
 from cors_anywhere.proxy import choices
@@ -182,13 +185,19 @@ class Egress:
 class Meter:
     """Allows everybody but one origin."""
 
-    def __init__(self, refused: str) -> None:
+    def __init__(self, refused: str = "", fields: Fields = ()) -> None:
         self._refused = refused
+        self._fields = fields
         self.counted: list[str | None] = []
+        self.octets: list[tuple[int, int]] = []
 
-    async def count(self, head: RequestHead, origin: str | None) -> Exceeded | None:
-        self.counted.append(origin)
-        return Exceeded("Enough.") if origin == self._refused else None
+    async def count(self, head: RequestHead, metered: Metered, transfer: Transfer) -> Counted:
+        self.counted.append(metered.origin)
+        over = Exceeded("Enough.") if metered.origin == self._refused else None
+        return Counted(self._fields, over)
+
+    def ended(self, transfer: Transfer) -> None:
+        self.octets.append((transfer.received, transfer.sent))
 
 
 def ok(length: Length = 0, status: int = 200, *fields: tuple[str, str]) -> ReplyHead:
@@ -361,6 +370,37 @@ def test_requests_are_counted(refused: str, events: list[str]) -> None:
         assert meter.counted == ["https://page.test"]
 
     run()
+
+
+COUNTED = (("ratelimit", "r"),)
+
+
+@pytest.mark.parametrize(
+    "exchange", [ok(2), ok(0, 204), ConnectionRefused()], ids=["a body", "none", "a failure"]
+)
+def test_every_reply_of_a_counted_request_tells_of_the_limits(
+    exchange: ReplyHead | Exception,
+) -> None:
+    @in_loop
+    async def run() -> None:
+        client = Client()
+        given = exchange if isinstance(exchange, Exception) else Exchange(exchange, b"ok")
+        await serve(client, given, metered=True, meter=Meter(fields=COUNTED))
+        reply = client.answered or client.delivered
+        assert reply is not None
+        fields = dict(reply.fields)
+        assert fields["ratelimit"] == "r"
+        assert "ratelimit" in fields["access-control-expose-headers"].split(",")
+
+    run()
+
+
+@in_loop
+async def test_what_a_request_has_moved_is_known_when_it_is_over() -> None:
+    meter = Meter()
+    client = Client([b"12345"], method="POST")
+    await serve(client, Exchange(ok(2), b"ok"), metered=True, meter=meter)
+    assert meter.octets == [(5, 2)]
 
 
 @in_loop

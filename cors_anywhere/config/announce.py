@@ -58,8 +58,8 @@ def _admitted(settings: Settings) -> str:
     who = _few(settings.allow_origins) or everyone
     if settings.deny_origins:
         who += f" except {_few(settings.deny_origins)}"
-    if settings.rate_limit:
-        who += f" (rate limit {settings.rate_limit})"
+    if settings.rate_limits:
+        who += f" (rate limit {_few(settings.rate_limits)})"
     return who
 
 
@@ -99,7 +99,7 @@ def warnings(
 
     `insecure_by` is the option or variable that turned the verification of targets off.
     """
-    if not (settings.compiled.allow_origins or settings.rate_limit) and _beyond_loopback(sockets):
+    if not (settings.compiled.allow_origins or settings.rate_limits) and _beyond_loopback(sockets):
         yield (
             "open to everyone: it listens beyond this machine with neither allowed origins nor a"
             " rate limit. Give --allow-origin or --rate-limit, or --host 127.0.0.1"

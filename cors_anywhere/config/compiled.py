@@ -36,7 +36,8 @@ class Compiled(NamedTuple):
     allow_content_types: tuple[str, ...]
     trusted_unix: bool  # whether who comes over the Unix socket is a trusted proxy
     target_headers: tuple[Secret, ...]
-    rate_limit: RateLimit | None
+    rate_limits: tuple[RateLimit, ...]
+    byte_limits: tuple[RateLimit, ...]
     outbound_proxies: OutboundProxies
     access_log: Literal["text", "json"] | None
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
-from cors_anywhere.config import dev, mounting
+from cors_anywhere.config import dev, limiting, mounting
 from cors_anywhere.config.problems import Problem
-from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.messages import UNIX, Mount, Target
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
@@ -117,13 +116,7 @@ def idle_words(read: Read) -> Iterator[Problem]:
             )
     yield from _whole_worlds(read)
     yield from mounting.idle(read)
-    rate: RateLimit | None = read["rate_limit"]
-    for entry in rate.never_exempt if rate else ():
-        yield Problem(
-            "rate_limit",
-            f'"{entry}" exempts nobody: write hosts as in app.example.com or app.example.com:3000,'
-            r" separated by blanks, and families as in /(.*\.)?example\.com/",
-        )
+    yield from limiting.idle(read)
 
 
 def _whole_worlds(read: Read) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ value is sensible (settings.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,7 +146,7 @@ def _read_one(option: Option, text: str, given: Given) -> None:
 
 def _separated(option: Option, text: str, given: Given) -> Sequence[str]:
     """The values in a variable. One of commas alone looks like a restriction, and would be none."""
-    texts = [part for part in text.split(",") if part.strip()]
+    texts = [part for part in re.split(option.separator, text) if part.strip(" \t,")]
     if not texts:
         given.blame(option.field, f"holds commas alone: {_instead_of_nothing(option)}")
     return texts

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from cors_anywhere.config.checks import Check, string
 from cors_anywhere.config.suffixes import is_public_suffix
 from cors_anywhere.limits.rates import RateLimit
+from cors_anywhere.limits.stores import check_store
 from cors_anywhere.messages import UNIX, Mount
 from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.mounts import parse_mount, parse_target
@@ -46,6 +47,14 @@ def trusted_peer(value: object) -> Network | str:
 
 def rate(value: object) -> RateLimit:
     return RateLimit.parse(string(value))
+
+
+def byte_rate(value: object) -> RateLimit:
+    return RateLimit.parse_octets(string(value))
+
+
+def store(value: object) -> str:
+    return check_store(string(value))
 
 
 def proxy(value: object) -> OutboundProxy | None:

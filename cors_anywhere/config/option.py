@@ -89,6 +89,7 @@ class Option(NamedTuple):
     kind: Literal["one", "many", "flag", "clear"] = "one"
     legacy: tuple[str, ...] = ()  # variables kept from elsewhere
     unset: str = "none"  # how the default None reads
+    separator: str = ","  # a regex of what is between several values in its variable
 
     @property
     def flag(self) -> str:
@@ -101,7 +102,7 @@ class Option(NamedTuple):
     @property
     def holds_commas(self) -> bool:
         """Whether a comma may be part of one value, as it may of a header's."""
-        return self.read in (header, target_header)
+        return self.read in (header, target_header) or self.separator != ","
 
     @property
     def takes_files(self) -> bool:

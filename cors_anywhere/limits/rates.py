@@ -1,7 +1,7 @@
-"""Rate limits as the operator writes them: read, ask for exemptions, explain to the page.
+"""Limits as the operator writes them: what is counted, for whom, and how much of it may be.
 
-Owns: the grammar of a rate limit and the sentences of its 429.
-Must not know: counting, clocks, or where counts are kept (memory.py).
+Owns: the grammar of a limit, of requests or of octets, and the sentences of its 429.
+Must not know: counting, clocks, or where counts are kept (windows.py, table.py, in_redis.py).
 """
 
 from __future__ import annotations
@@ -9,96 +9,136 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from cors_anywhere.tokens import MAX_ORIGIN
+from cors_anywhere.limits.exemptions import Exemptions
+from cors_anywhere.messages import Target
 
 _UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _LONGEST: Final = 366 * 86400
 """Seconds. A longer window would outlive every process that counts it."""
 
-_LEGACY = re.compile(r"([0-9]{1,9})\s+([0-9]{1,9})(?:\s+(.*))?", re.DOTALL)
-_MODERN = re.compile(
-    r"([0-9]{1,9})\s*(?:/|per\b)\s*([0-9]{1,9})?\s*(second|minute|hour|day)s?(?:\s+(.*))?",
-    re.DOTALL | re.IGNORECASE,
+_PREFIXES: Final = ("", "k", "m", "g", "t")
+_MOST_OCTETS: Final = 2**53
+"""The largest number up to which every store counts exactly: Redis's scripts have doubles."""
+
+_WINDOW = r"\s*(?:/|per\b)\s*([0-9]{1,9})?\s*(second|minute|hour|day)s?"
+_REST = r"(?:\s+by\s+(\S+))?(?:\s+(except(?!\S))?(.*))?"
+_LEGACY = re.compile(rf"([0-9]{{1,9}})\s+([0-9]{{1,9}}){_REST}", re.DOTALL)
+_MODERN = re.compile(rf"([0-9]{{1,9}}){_WINDOW}{_REST}", re.DOTALL | re.IGNORECASE)
+_OCTETS = re.compile(
+    rf"([0-9]{{1,15}})\s*(?:([kmgt]?)(i?)b)?{_WINDOW}{_REST}", re.DOTALL | re.IGNORECASE
 )
-# What follows the scheme of an origin as a browser writes it, and the origin that has none.
-_is_host = re.compile(r"(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?", re.ASCII).fullmatch
-_REPEATED_GROUP = re.compile(r"\(((?:[^()\\]|\\.)*)\)(?:[*+]|\{[0-9]*,\})")
-_ENDS_OPEN = re.compile(r"(?<!\\)[*+?}]$")
-_UNBOUNDED = re.compile(r"(?<!\\)(?:[*+]|,\})")
 _GRAMMAR: Final = (
     "write <max> <minutes> [hosts that are not limited, or /regex/ ...], as in"
-    " 50 3 app.example.com, or <max>/<window>, as in 50/3minutes, 10/second or 100/hour"
+    " 50 3 app.example.com, or <max>/<window> [by origin, client, target or key]"
+    " [except ...], as in 50/3minutes, 10/second by target or"
+    " 100/hour by client except http://localhost:* 10.0.0.0/8"
 )
+_OCTET_GRAMMAR: Final = (
+    "write <size>/<window> [by origin, client, target or key] [except ...], as in"
+    " 1GB/hour by client or 500MB/10minutes by target; a number alone is bytes"
+)
+
+SUBJECTS: Final = {
+    "origin": 'The origin "{}" has sent too many requests.',
+    "client": 'The client "{}" has sent too many requests.',
+    "target": 'The target "{}" has been asked for too often.',
+    "key": 'The API key "{}" has sent too many requests.',
+}
+"""Of whom requests can be counted, and what is said when they are too many."""
+
+_TRANSFERRED: Final = {
+    "origin": 'The origin "{}" has transferred too much.',
+    "client": 'The client "{}" has transferred too much.',
+    "target": 'Too much has been transferred from and to the target "{}".',
+    "key": 'The API key "{}" has transferred too much.',
+}
 
 
 class RateLimit(NamedTuple):
-    """At most `amount` requests of one origin within a window of `seconds`."""
+    """At most `amount` requests, or octets of bodies, of one subject within `seconds`."""
 
     amount: int
     seconds: int
     per: str  # the window as its sentence names it: "minute", "3 minutes", "hour"
-    exempt_hosts: frozenset[str] = frozenset()  # lower case, "host" or "host:port"
-    exempt_patterns: tuple[re.Pattern[str], ...] = ()
+    by: str = "origin"  # one of SUBJECTS
+    size: str = ""  # the amount of octets as its sentence names it, "1 GB"; "" counts requests
+    exemptions: Exemptions = Exemptions()
 
     @classmethod
     def parse(cls, spec: str) -> RateLimit:
-        """Read `50 3 [exempt ...]` (the window in minutes) or `50/3minutes [exempt ...]`.
+        """Read `50 3 [exempt ...]` (the window in minutes) or `50/3minutes [by ...] [except ...]`.
 
         Raises ValueError with a text that names the mistake and the fix.
         """
         text = spec.strip()
         if match := _LEGACY.fullmatch(text):
-            amount, multiple, exempt = match.groups()
+            amount, multiple, *rest = match.groups()
             unit = "minute"
         elif match := _MODERN.fullmatch(text):
-            amount, multiple, unit, exempt = match.groups()
+            amount, multiple, unit, *rest = match.groups()
         else:
             raise ValueError(f'"{text}" is not a rate limit: {_GRAMMAR}')
-        count = int(multiple or 1)
-        seconds = _window(count, unit.lower())
-        hosts, patterns = _exemptions(exempt or "")
-        if not int(amount) and not (patterns or any(map(_is_host, hosts))):
-            raise ValueError(
-                f'"{text}" refuses every request: give a number above 0, or name who is not limited'
-            )
-        return cls(int(amount), seconds, _per(count, unit.lower()), hosts, patterns)
+        return _limit(text, int(amount), "", int(multiple or 1), unit.lower(), rest)
+
+    @classmethod
+    def parse_octets(cls, spec: str) -> RateLimit:
+        """Read `1GB/hour [by ...] [except ...]`. Raises ValueError as `parse` does."""
+        text = spec.strip()
+        match = _OCTETS.fullmatch(text)
+        if match is None:
+            raise ValueError(f'"{text}" is not a limit of bytes: {_OCTET_GRAMMAR}')
+        number, prefix, binary, multiple, unit, *rest = match.groups()
+        prefix = (prefix or "").lower()
+        amount = int(number) * (1024 if binary else 1000) ** _PREFIXES.index(prefix)
+        if amount > _MOST_OCTETS:
+            raise ValueError(f'"{text}" is more than can be counted: give at most 9 000 TB')
+        size = f"{number} {_shown_prefix(prefix, binary)}B" if prefix else f"{number} bytes"
+        return _limit(text, amount, size, int(multiple or 1), unit.lower(), rest)
 
     @property
     def minutes(self) -> float:
         """The window in minutes."""
         return self.seconds / 60
 
-    @property
-    def never_exempt(self) -> list[str]:
-        """The entries that no origin can match."""
-        return sorted(host for host in self.exempt_hosts if not _is_host(host))
+    def exempts(self, origin: str, peer: str = "", target: Target | None = None) -> bool:
+        """Whether a request of this origin ("" for none), from this address, is not counted."""
+        return self.exemptions.cover(origin, peer, target)
 
-    def exempts(self, origin: str) -> bool:
-        """Whether requests of this origin are not counted.
-
-        Hosts and patterns are held against all of the origin but its scheme, so a port that is not
-        the scheme's own must be listed too.
-        """
-        if len(origin) > MAX_ORIGIN:
-            return False
-        scheme, separator, rest = origin.partition("://")
-        host = (rest if separator else scheme).lower()
-        # fullmatch: a pattern found somewhere inside the host must not exempt
-        # "example.com.evil.test".
-        return host in self.exempt_hosts or any(
-            pattern.fullmatch(host) for pattern in self.exempt_patterns
-        )
-
-    def sentence(self, origin: str) -> str:
+    def sentence(self, subject: str) -> str:
         """The body of the 429: who sent too much, and what the limit is."""
-        return (
-            f'The origin "{origin}" has sent too many requests.\n'
-            f"The number of requests is limited to {self.amount} per {self.per}."
+        if self.size:
+            said = _TRANSFERRED[self.by].format(subject)
+            return f"{said}\nThe amount of data is limited to {self.size} per {self.per}."
+        said = SUBJECTS[self.by].format(subject)
+        return f"{said}\nThe number of requests is limited to {self.amount} per {self.per}."
+
+
+def _limit(
+    text: str, amount: int, size: str, count: int, unit: str, rest: list[str | None]
+) -> RateLimit:
+    by, marked, entries = rest
+    subject = (by or "origin").lower()
+    if subject not in SUBJECTS or (entries or "").strip().lower() == "by":
+        raise ValueError(
+            f'"{text}" counts by "{by or ""}": write by origin, by client, by target or by key'
         )
+    seconds = _window(count, unit)
+    exemptions = Exemptions(entries or "", plain=not marked, of_targets=subject == "target")
+    if not amount and not exemptions:
+        raise ValueError(
+            f'"{text}" refuses every request: give a number above 0, or name who is not limited'
+        )
+    return RateLimit(amount, seconds, _per(count, unit), subject, size, exemptions)
 
 
 def _per(count: int, unit: str) -> str:
     return unit if count == 1 else f"{count} {unit}s"
+
+
+def _shown_prefix(prefix: str, binary: str | None) -> str:
+    if binary:
+        return prefix.upper() + "i"
+    return prefix if prefix == "k" else prefix.upper()
 
 
 def _window(count: int, unit: str) -> int:
@@ -106,41 +146,3 @@ def _window(count: int, unit: str) -> int:
     if not 1 <= seconds <= _LONGEST:
         raise ValueError(f"a window of {count} {unit}s cannot be: give 1 second to 366 days")
     return seconds
-
-
-def _exemptions(text: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """Sort exempt entries into plain hosts and compiled patterns."""
-    hosts: set[str] = set()
-    patterns: list[re.Pattern[str]] = []
-    for entry in text.split():
-        if entry.startswith("/") or entry.endswith("/"):
-            patterns.append(_pattern(entry))
-        elif "://" in entry:
-            host = entry.partition("://")[2]
-            raise ValueError(f'"{entry}" has a scheme: write "{host}", exempt hosts have none')
-        else:
-            hosts.add(entry.lower())
-    return frozenset(hosts), tuple(patterns)
-
-
-def _takes_for_ever(expression: str) -> bool:
-    """Whether a group without end is repeated without end: there are exponentially many ways, then,
-    to match one text. The usual form is known, (a+)+, not every one."""
-    return any(
-        _ENDS_OPEN.search(found[1]) and _UNBOUNDED.search(found[1])
-        for found in _REPEATED_GROUP.finditer(expression)
-    )
-
-
-def _pattern(entry: str) -> re.Pattern[str]:
-    if len(entry) < 3 or not (entry.startswith("/") and entry.endswith("/")):
-        raise ValueError(f'"{entry}" is neither host nor /regex/: a regex has a slash on each end')
-    if _takes_for_ever(entry[1:-1]):
-        raise ValueError(
-            f'"{entry}" repeats a group that itself may repeat: an Origin made for it would take'
-            r" for ever; end the group in something fixed, as in /([a-z]+\.)*example\.com/"
-        )
-    try:
-        return re.compile(entry[1:-1], re.IGNORECASE)
-    except re.error as error:
-        raise ValueError(f'"{entry}" is not a regular expression: {error}') from error

@@ -24,6 +24,7 @@ FIXED: Final = (
     "unix",
     "unix_mode",
     "workers",
+    "store",
     "max_connections",
     "max_connections_per_client",
     "access_log",

@@ -40,18 +40,19 @@ def run(
     log = start_log(settings)
     try:
         _calm_garbage_collector()
-        return _run(Duty(settings, sockets, common(log), again), on_listening)
+        count = settings.workers or cores()
+        duty = Duty(settings, sockets, common(log, settings, count), again)
+        return _run(duty, count, on_listening)
     finally:
         log.close()
 
 
-def _run(duty: Duty, on_listening: Callable[[], object] | None) -> int:
+def _run(duty: Duty, count: int, on_listening: Callable[[], object] | None) -> int:
     def announce() -> None:
         if on_listening is not None:
             on_listening()
         notify("READY=1")
 
-    count = duty.settings.workers or cores()
     if count == 1:
         return asyncio.run(_serve(duty, announce))
     return _supervise(duty, count, announce)

@@ -52,6 +52,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
         loop_token=common.loop_token,
         lines=common.lines,
         log=common.log,
+        store=common.store,
     )
     server = ProxyServer(proxy)
     server.listen(duty.sockets)

@@ -104,6 +104,19 @@ def _exposed(names: tuple[str, ...]) -> str:
     return known
 
 
+def with_fields(fields: Fields, added: Fields) -> Fields:
+    """The fields of a reply with some more, which its page may read. What a target said by the same
+    names stays beside them."""
+    names = [name for name, _ in added]
+    return [*[_exposing(field, names) for field in fields], *added]
+
+
+def _exposing(field: tuple[str, str], names: Iterable[str]) -> tuple[str, str]:
+    if field[0] != EXPOSE_HEADERS:
+        return field
+    return EXPOSE_HEADERS, ",".join(_distinct([*field[1].split(","), *names]))
+
+
 def redirect_name(number: int) -> str:
     """The name of the field that reports the redirect of this number, counted from 1."""
     return f"x-cors-redirect-{number}"

@@ -198,9 +198,10 @@ class Policy:
         if not self._metered:
             return self._plan(head, read, door, origin, own, use, upgrade)
         try:
-            return Metered(origin, self._plan(head, read, door, origin, own, use, upgrade))
+            plan = self._plan(head, read, door, origin, own, use, upgrade)
+            return Metered(origin, plan, door.target)
         except ProxyError as error:
-            return Metered(origin, error)
+            return Metered(origin, error, door.target)
 
     def _plan(
         self,

@@ -51,7 +51,7 @@ def test_the_url_has_the_port_that_was_taken(
         ({"allow_origins": ("https://x.test", "null")}, "for https://x.test, null; refused"),
         ({"allow_origins": tuple(f"https://{n}.test" for n in range(7))}, "4.test and 2 more;"),
         ({"deny_origins": ("https://x.test",)}, "for every origin except https://x.test;"),
-        ({"rate_limit": "50 3"}, "for every origin (rate limit 50 3);"),
+        ({"rate_limits": ("50 3",)}, "for every origin (rate limit 50 3);"),
         ({"allow_networks": ("127.0.0.0/8",)}, "not public (but for 127.0.0.0/8)"),
         ({"deny_networks": ("8.8.8.0/24",)}, "not public, 8.8.8.0/24, requests"),
         ({"deny_targets": ("*.x.test",)}, "not public, *.x.test, requests"),
@@ -91,7 +91,7 @@ def test_a_proxy_that_requires_no_header_does_not_say_so() -> None:
         ("0.0.0.0", {}, True),
         ("::", {}, True),
         ("0.0.0.0", {"allow_origins": ("https://x.test",)}, False),
-        ("0.0.0.0", {"rate_limit": "50 3"}, False),
+        ("0.0.0.0", {"rate_limits": ("50 3",)}, False),
         ("0.0.0.0", {"deny_origins": ("https://x.test",)}, True),
     ],
 )

@@ -12,7 +12,7 @@ def test_what_has_a_grammar_is_parsed_once() -> None:
 
 
 def test_a_limit_that_was_not_given_is_none() -> None:
-    assert Settings().compiled.rate_limit is None
+    assert Settings().compiled.rate_limits == ()
 
 
 def test_what_dev_allows_is_among_it() -> None:

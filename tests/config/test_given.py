@@ -28,11 +28,39 @@ def test_every_option_has_its_variable(option: Any) -> None:
     assert environment(**{variable: " 7 "}).values == {option.field: option.read("7")}
 
 
-@pytest.mark.parametrize("option", [item for item in OPTIONS if item.kind == "many"])
+MANY = [item for item in OPTIONS if item.kind == "many" and item.separator == ","]
+
+
+@pytest.mark.parametrize("option", MANY)
 def test_what_may_be_repeated_takes_commas_in_its_variable(option: Any) -> None:
     variable = "CORSANYWHERE_" + option.name.upper().replace("-", "_")
     given = environment(**{variable: " h: a:1=x , h: b:2=y,,"})
     assert given.values == {option.field: (option.read("h: a:1=x"), option.read("h: b:2=y"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("50 3, 10/second by target", ("50 3", "10/second by target")),
+        ("50 3 a.org,b.org", ("50 3 a.org,b.org",)),
+        ("50 3 /a{1,2}/,100/hour,9 9,8 per day,@", None),
+        ("50/minute /a{1,2}/ ,100/hour,9 9", ("50/minute /a{1,2}/", "100/hour", "9 9")),
+    ],
+)
+def test_limits_in_a_variable_are_separated_by_the_commas_that_are_in_none(
+    text: str, limits: tuple[str, ...] | None
+) -> None:
+    given = environment(CORSANYWHERE_RATE_LIMIT=text)
+    assert given.values.get("rate_limits") == limits if limits else given.mistakes
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1GB/hour by client, 500MB/minute by target", "1GB/hour by client,500MB/minute by target"],
+)
+def test_so_are_limits_of_octets(text: str) -> None:
+    given = environment(CORSANYWHERE_BYTE_LIMIT=text)
+    assert given.values["byte_limits"] == ("1GB/hour by client", "500MB/minute by target")
 
 
 NAMES = [option for option in OPTIONS if option.kind == "many" and not option.holds_commas]
@@ -97,7 +125,7 @@ LEGACY = [
     ("PORT", "80", "port", 80),
     ("CORSANYWHERE_WHITELIST", "a, b", "allow_origins", ("a", "b")),
     ("CORSANYWHERE_BLACKLIST", "a,b", "deny_origins", ("a", "b")),
-    ("CORSANYWHERE_RATELIMIT", "50 3 /a{1,2}/", "rate_limit", "50 3 /a{1,2}/"),
+    ("CORSANYWHERE_RATELIMIT", "50 3 /a{1,2}/", "rate_limits", ("50 3 /a{1,2}/",)),
     ("SSL_CERT_FILE", "ca.pem", "ca_file", "ca.pem"),
     ("NODE_TLS_REJECT_UNAUTHORIZED", "0", "insecure_targets", True),
     ("http_proxy", "http://a", "http_proxy", "http://a"),

@@ -44,16 +44,16 @@ def test_lists_become_tuples() -> None:
 def test_all_mistakes_are_reported_at_once() -> None:
     found = mistakes(
         port=-1,
-        rate_limit="often",
+        rate_limits=("often",),
         allow_origins=("https://ok.test", "https://x.test/", "y.test"),
         allow_networks=("10.0.0.0/33",),
         tls_cert="cert.pem",
     )
     assert [setting for setting, _ in found] == [
         "port",
-        "rate_limit",
         "allow_origins",
         "allow_origins",
+        "rate_limits",
         "allow_networks",
         "tls_key",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.limits.table import TableStore
 from cors_anywhere.observe.sink import Sink
 from cors_anywhere.process.common import common, part_of
 
@@ -37,5 +38,27 @@ def test_what_was_not_chosen_stays_unchosen() -> None:
 
 
 def test_each_command_has_a_loop_token_of_its_own() -> None:
-    log = Sink()
-    assert common(log).loop_token != common(log).loop_token
+    assert common(Sink(), Settings(), 1).loop_token != common(Sink(), Settings(), 1).loop_token
+
+
+def test_the_parts_of_a_target_s_cap_are_the_cap() -> None:
+    settings = Settings(max_requests_per_target=5)
+    assert [part_of(settings, n, 2).max_requests_per_target for n in range(2)] == [3, 2]
+
+
+def test_where_nothing_is_limited_there_is_no_store() -> None:
+    assert common(Sink(), Settings(), 2).store is None
+
+
+@pytest.mark.parametrize(
+    ("store", "workers", "is_shared"),
+    [(None, 1, False), (None, 2, True), ("memory", 2, False), ("shared", 1, True)],
+)
+def test_several_workers_share_their_counts_unless_told_otherwise(
+    store: str | None, workers: int, is_shared: bool
+) -> None:
+    kept = common(
+        Sink(), Settings(rate_limits=("50 3",), store=store, workers=workers), workers
+    ).store
+    assert isinstance(kept, TableStore)
+    assert kept.is_shared is is_shared

@@ -7,6 +7,7 @@ from cors_anywhere.rules.cors import (
     preflight_fields,
     reply_fields,
     vary_on_origin,
+    with_fields,
 )
 
 
@@ -172,3 +173,13 @@ def test_a_star_stands_for_nothing_beside_credentials() -> None:
     assert dict(asked)["access-control-allow-methods"] == "PUT"
     assert dict(asked)["access-control-allow-headers"] == "x-a, authorization"
     assert "*" not in dict(reply_fields(["a"], 1, CREDITED))["access-control-expose-headers"]
+
+
+def test_fields_that_are_added_can_be_read_and_stay_beside_a_target_s_own() -> None:
+    fields = [("ratelimit", "the target's"), ("access-control-expose-headers", "ratelimit,x")]
+    assert with_fields(fields, [("ratelimit", "ours"), ("ratelimit-policy", "p")]) == [
+        ("ratelimit", "the target's"),
+        ("access-control-expose-headers", "ratelimit,x,ratelimit-policy"),
+        ("ratelimit", "ours"),
+        ("ratelimit-policy", "p"),
+    ]

@@ -121,7 +121,7 @@ def values(fields: Fields, name: str) -> list[str]:
 STRICT: dict[str, Any] = {
     "allow_origins": ("https://good.test",),
     "deny_origins": ("https://bad.test",),
-    "rate_limit": "1 1",
+    "rate_limits": ("1 1",),
     "deny_targets": ("api.example.com",),
 }
 ORDER: dict[str, tuple[RequestHead, type[ProxyError]]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, ParamSpec
 
@@ -25,7 +25,17 @@ P = ParamSpec("P")
 def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     """Runs a coroutine as a test, whose deadlines are not waited for; what asyncio reports as lost
     fails it."""
+    return _in_loop(test, hasty)
 
+
+def in_real_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """The same for a test that waits for another process."""
+    return _in_loop(test, asyncio.run)
+
+
+def _in_loop(
+    test: Callable[P, Awaitable[None]], run_in: Callable[[Coroutine[Any, Any, None]], object]
+) -> Callable[P, None]:
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         async def within_patience() -> None:
@@ -35,7 +45,7 @@ def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
                 await test(*args, **kwargs)
             assert not reports, reports
 
-        hasty(within_patience())
+        run_in(within_patience())
 
     return run
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cors_anywhere.config.checks import Check, flag, optional, token
-from cors_anywhere.config.grammars import allowed_origin, quoting, rate
+from cors_anywhere.config.checks import Check, flag, token
+from cors_anywhere.config.grammars import allowed_origin, byte_rate, quoting, rate
 from cors_anywhere.rules.origins import OriginPattern
 
 
@@ -21,17 +21,19 @@ class Asking:
     require_headers: tuple[str, ...] = ("origin", "x-requested-with")
     allow_credentials: bool = False  # of pages of the allowed origins, and cookies of mounts
     expose_set_cookie: bool = False
-    rate_limit: str | None = None
+    rate_limits: tuple[str, ...] = ()
+    byte_limits: tuple[str, ...] = ()
 
 
 CHECKS: Final[dict[str, Check]] = {
     "allow_credentials": flag,
     "expose_set_cookie": flag,
-    "rate_limit": optional(rate),
 }
 
 LIST_CHECKS: Final[dict[str, Check]] = {
     "allow_origins": quoting(allowed_origin),
     "deny_origins": quoting(OriginPattern.parse),
     "require_headers": token,
+    "rate_limits": rate,
+    "byte_limits": byte_rate,
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cors_anywhere.config.checks import Check, integer, optional
+from cors_anywhere.config.grammars import store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,9 @@ class Limits:
     max_get_bytes: int = 2097152
     max_connections: int | None = None  # None: what the file descriptors allow
     max_connections_per_client: int | None = None  # None: a quarter of those, at least 8
+    max_requests_per_target: int | None = None  # None: no limit
+    # Of counts; None: memory, or shared by several workers. A URL may hold a password.
+    store: str | None = field(default=None, repr=False)
 
 
 CHECKS: Final[dict[str, Check]] = {
@@ -33,4 +37,6 @@ CHECKS: Final[dict[str, Check]] = {
     "max_get_bytes": integer(1, 2**26),  # held in memory, and worked on while others wait
     "max_connections": optional(integer(1, 10**6)),
     "max_connections_per_client": optional(integer(1, 10**6)),
+    "max_requests_per_target": optional(integer(1, 10**6)),
+    "store": optional(store),
 }

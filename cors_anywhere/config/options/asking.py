@@ -6,6 +6,9 @@ from typing import Final
 
 from cors_anywhere.config.option import Option, switch
 
+_BEFORE_A_LIMIT: Final = r",(?=\s*(?:@|[0-9]+\s*(?:[A-Za-z]*\s*(?:/|per\b)|[0-9])))"
+"""A comma that separates limits: others may be part of a /regex/."""
+
 OPTIONS: Final = (
     Option(
         "allow-origin",
@@ -49,10 +52,22 @@ OPTIONS: Final = (
     ),
     Option(
         "rate-limit",
-        "rate_limit",
+        "rate_limits",
         "Requests that an origin may send: 50/3minutes, or"
-        " '<max> <minutes> [exempt hosts or /regex/]'.",
+        " '<max> <minutes> [exempt hosts or /regex/]'. Also 'by client', 'by target' or 'by key',"
+        " and 'except' origins and networks: '100/minute by client except http://localhost:*"
+        " 10.0.0.0/8'.",
         "SPEC",
+        kind="many",
         legacy=("CORSANYWHERE_RATELIMIT",),
+        separator=_BEFORE_A_LIMIT,
+    ),
+    Option(
+        "byte-limit",
+        "byte_limits",
+        "Octets of bodies, both ways, in the same form: '1GB/hour by client'.",
+        "SPEC",
+        kind="many",
+        separator=_BEFORE_A_LIMIT,
     ),
 )

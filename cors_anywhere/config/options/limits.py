@@ -6,7 +6,7 @@ from typing import Final
 
 from cors_anywhere.config.option import Option, integer
 
-OPTIONS: Final = tuple(
+_SIZES: Final = tuple(
     Option(name, name.replace("-", "_"), said, "N", integer, unset=unset)
     for name, said, unset in (
         ("max-header-bytes", "Header block of a request, and of a target's reply.", ""),
@@ -21,5 +21,22 @@ OPTIONS: Final = tuple(
             "Connections at once of one client: an IPv4 address or an IPv6 /64.",
             "a quarter of --max-connections, at least 8",
         ),
+        (
+            "max-requests-per-target",
+            "Requests under way at once to one target, a host and port.",
+            "no limit",
+        ),
     )
+)
+
+OPTIONS: Final = (
+    *_SIZES,
+    Option(
+        "store",
+        "store",
+        "Where --rate-limit and --byte-limit count: memory, shared (by all workers), or a Redis"
+        " (by all machines): redis://host:6379/0.",
+        "STORE",
+        unset="memory; shared with several workers",
+    ),
 )
