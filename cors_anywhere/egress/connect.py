@@ -26,6 +26,7 @@ from cors_anywhere.egress.failures import (
 )
 from cors_anywhere.egress.race import connected
 from cors_anywhere.egress.resolver import Resolver, spread
+from cors_anywhere.egress.sessions import Sessions
 from cors_anywhere.errors import (
     DnsTimeout,
     GatewayTimeout,
@@ -70,9 +71,16 @@ class Connector:
         self.tls = tls
         self.is_own = is_own
         self.limits = limits
+        self.sessions = Sessions()
         self._timeout = timeout
         self.opening: Callable[[Attempt, Sequence[AddrInfoType]], Awaitable[TargetConnection]]
         self.opening = Attempt.open
+
+    def remember(self, target: Target, connection: TargetConnection) -> None:
+        """Keeps the TLS session of a connection on which a reply has begun."""
+        tls = connection.transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.sessions.keep((target.host, target.port), tls)
 
     async def connect(self, plan: Plan, proxy: OutboundProxy | None) -> Made:
         """A new connection for the plan's target, within the connect timeout. Raises ProxyError."""
@@ -182,7 +190,13 @@ class Attempt:
         connection = TargetConnection(self._parts.limits)
         if target.scheme == "https":
             self.stage = Stage.TLS
-            await start_tls(sock, connection, self._parts.tls, server_hostname=target.host)
+            await start_tls(
+                sock,
+                connection,
+                self._parts.tls,
+                server_hostname=target.host,
+                session=self._parts.sessions.find((target.host, target.port)),
+            )
         else:
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: connection, sock=sock)

@@ -93,6 +93,8 @@ class PooledExchange:
                 raise
         if head is None:
             head = await self._second_try()
+        if not self.reused and self._plan.target.scheme == "https":
+            self._connector.remember(self._plan.target, self._connection)
         if head.status == 407 and self._absolute:
             raise OutboundProxyError("The outbound proxy demands other credentials.")
         length = head.length if self._plan.method != "HEAD" else 0

@@ -42,6 +42,7 @@ class _LeanTls(SSLProtocol):
         done: asyncio.Future[None],
         server_hostname: str | None,
         seconds: int | None,
+        session: ssl.SSLSession | None,
     ) -> None:
         super().__init__(
             loop,
@@ -52,6 +53,8 @@ class _LeanTls(SSLProtocol):
             server_hostname=server_hostname,
             ssl_handshake_timeout=seconds,
         )
+        if session is not None:
+            self._sslobj.session = session  # type: ignore[attr-defined]  # as in the base class
         self._ssl_buffer = bytearray()  # the base class's own is not used
         self._ssl_buffer_view = _SHARED.octets
 
@@ -67,11 +70,13 @@ async def start_tls(
     *,
     server_hostname: str | None = None,
     seconds: int | None = None,
+    session: ssl.SSLSession | None = None,
 ) -> None:
     """Shakes hands over `sock`, whose connection `protocol` then has.
 
     With `server_hostname` as the client who expects that name, without as the server. `seconds`
-    bounds the handshake (None: asyncio's 60). Raises OSError, ssl.SSLError among them; the socket
+    bounds the handshake (None: asyncio's 60); `session` is one of the same context to resume, where
+    the event loop is asyncio's. Raises OSError, ssl.SSLError among them; the socket
     is closed then.
     """
     loop = asyncio.get_running_loop()
@@ -79,7 +84,7 @@ async def start_tls(
         await _start_others(loop, sock, protocol, context, server_hostname, seconds)
         return
     done = loop.create_future()
-    tls = _LeanTls(loop, protocol, context, done, server_hostname, seconds)
+    tls = _LeanTls(loop, protocol, context, done, server_hostname, seconds, session)
     transport, _ = await loop.create_connection(lambda: tls, sock=sock)
     try:
         await done

@@ -166,3 +166,32 @@ def test_without_a_certificate_there_is_no_tls() -> None:
 def test_a_certificate_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         server_tls(Settings(tls_cert="missing.pem", tls_key="missing.pem"))
+
+
+def offers(context: ssl.SSLContext) -> set[str]:
+    return {cipher["name"] for cipher in context.get_ciphers()}
+
+
+def test_tls_is_of_today(tls: Tls) -> None:
+    context = server_tls(Settings(tls_cert=tls.cert, tls_key=tls.key))
+    assert context is not None
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    old = [name for name in offers(context) if "CBC" in name or name.startswith(("AES", "DHE"))]
+    assert old == []
+    assert all("GCM" in name or "CHACHA20" in name for name in offers(context))
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_of_either_version_is_served(tls: Tls, version: ssl.TLSVersion) -> None:
+    @in_loop
+    async def run(port: int) -> None:
+        trust = ssl.create_default_context(cafile=tls.ca_file)
+        trust.minimum_version = trust.maximum_version = version
+        connection = await connect(port, trust)
+        await connection.ask("iscorsneeded")
+        assert (await connection.reply()).body == b"no"
+        connection.leave()
+
+    with command("--tls-cert", tls.cert, "--tls-key", tls.key) as running:
+        run(running.port)

@@ -21,6 +21,12 @@ class Tls(NamedTuple):
     context: ssl.SSLContext  # of who shows the certificate
     trust: ssl.SSLContext  # of who trusts the authority
 
+    def fresh(self) -> ssl.SSLContext:
+        """Another context of who shows the certificate, to be changed at will."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.cert, self.key)
+        return context
+
 
 def make_tls(directory: Path, *names: str) -> Tls:
     """A new authority, and a certificate for these hosts."""
