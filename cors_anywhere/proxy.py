@@ -275,7 +275,8 @@ def _listener(
 def _help_page(settings: Settings) -> tuple[str, str]:
     if settings.help_text is not None:
         return settings.help_type, settings.help_text
-    return "text/plain", _page("help.txt")
+    alone = settings.compiled.mounts and not settings.open_proxy
+    return "text/plain", _page("mounts.txt" if alone else "help.txt")
 
 
 def _page(name: str) -> str:

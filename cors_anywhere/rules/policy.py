@@ -103,7 +103,9 @@ class Policy:
     ) -> None:
         self._choices = choices
         most = choices.max_response_bytes
-        self._most_gathered = min(choices.max_get_bytes, most or choices.max_get_bytes)
+        self._most_gathered = choices.max_get_bytes
+        if most is not None and most < self._most_gathered:
+            self._most_gathered = most
         self._metered = metered
         self._mounts = Mounts(choices.mounts)
         self._doors = Doors(

@@ -115,7 +115,7 @@ def relocated(
     if "location" in gathered and (reply.status in REDIRECTS or reply.status == 201):
         place = resolve_location(plan.target, gathered["location"][0])
         if place is not None:
-            places["location"] = lead_to(place)
+            places["location"] = lead_to(place) + _fragment(gathered["location"][0])
         elif reply.status in REDIRECTS:
             places["location"] = None
             places[LED_TO] = gathered["location"][0]
@@ -124,6 +124,12 @@ def relocated(
         if place is not None:
             places["content-location"] = lead_to(place)
     return places
+
+
+def _fragment(location: str) -> str:
+    """What the browser scrolls to where it follows by itself (RFC 9110 section 10.2.2)."""
+    _, mark, fragment = location.strip(" \t").partition("#")
+    return mark + escape(fragment)
 
 
 def resolve_location(base: Target, location: str) -> Target | None:
