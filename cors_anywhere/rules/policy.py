@@ -230,7 +230,9 @@ class Policy:
         index, passing, gathered = read
         fields: Fields = passing
         continued: Fields = ()
-        authorized = "authorization" in index
+        authorized = "authorization" in index or (
+            mount is not None and self._askers.credentials and "cookie" in index
+        )
         if gathered:
             continued = to_continue(gathered)
             if headers.OVERRIDES in gathered:

@@ -96,6 +96,11 @@ def test_cookies_pass_both_ways_at_a_mount(proxy: Front, target: Site) -> None:
     assert "set-cookie" not in seen.exposed
 
 
+def test_what_is_answered_to_a_cookie_is_no_shared_caches(proxy: Front, target: Site) -> None:
+    assert proxy.page("api/", "Cookie: c=d").get("cache-control") == "private"
+    assert proxy.page("api/").get("cache-control") is None
+
+
 def test_a_page_of_another_site_gets_cookies_that_its_browser_keeps(
     proxy: Front, target: Site
 ) -> None:

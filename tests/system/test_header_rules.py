@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.fronts import OPEN, ORIGIN, Front, front
+from tests.support.process import started
 from tests.support.site import Site, redirect, reply
 
 KEY = "s3cret"
@@ -123,6 +125,24 @@ def test_who_is_not_allowed_does_not_reach_the_target(choosy: Front, target: Sit
     assert choosy.ask(target.url, "Origin: https://evil.test").status == 403
     assert choosy.ask(target.url, "X-Requested-With: x").status == 403
     assert not target.requests
+
+
+def test_a_key_stays_out_of_the_process_list_and_the_log(target: Site, tmp_path: Path) -> None:
+    kept = tmp_path / "keys"
+    kept.write_text(f"# of the tests\n{target.url}: X-Key: {KEY}, with a comma\n")
+    target.on("/cut", reply(b"x").replace(b"Content-Length: 1", b"Content-Length: x"))
+    options = ("--allow-origin", ORIGIN, "--target-header", f"@{kept}", "--dev")
+    with (tmp_path / "log").open("w+") as log:
+        with started(*options, "--allow-target", "127.0.0.1", log=log) as running:
+            arguments = Path(f"/proc/{running.process.pid}/cmdline").read_bytes().decode()
+            proxy = Front("command", running.port)
+            told = [proxy.page(f"{target.url}{path}") for path in ("/", "/cut")]
+        log.seek(0)
+        logged = log.read()
+    assert [seen.status for seen in told] == [200, 502]
+    assert [sent.get("x-key") for sent in target.requests] == [f"{KEY}, with a comma"] * 2
+    assert "/cut" in logged
+    assert KEY not in f"{arguments} {logged} {told}"
 
 
 # --- replies --------------------------------------------------------------------------------------
