@@ -11,10 +11,12 @@ pass is not collected there: `@only("command")`.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trustme
 
 from cors_anywhere.form import PLAIN, form
 from tests.support.fronts import FRONTS, OPEN, Front, front
@@ -30,6 +32,22 @@ def pytest_configure() -> None:
     wanted = os.environ.get("CORSANYWHERE_TEST_FORM", PLAIN)
     if form() != wanted:
         raise pytest.UsageError(f"these tests are to run on the {wanted} form, and it is {form()}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hundreds of proxies begin in a run: none of them reads all the system's authorities, of whom
+    no target here has a certificate, nor compiles its modules anew because Python was told to leave
+    no bytecode in the tree."""
+    directory = tmp_path_factory.mktemp("starts")
+    authorities = directory / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(authorities))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(authorities))
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(directory))
+        yield
 
 
 # --- targets --------------------------------------------------------------------------------------

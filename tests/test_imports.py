@@ -23,7 +23,7 @@ print(len(names), *(path for path in opened if not str(path).endswith(code)), se
 
 def test_no_module_reads_a_file_that_is_not_code_when_it_is_imported() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL],
+        [sys.executable, "-B", "-c", IMPORT_ALL],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
