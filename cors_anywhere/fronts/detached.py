@@ -60,7 +60,8 @@ class DetachedConnection:
     """What is left of an `HTTPConnection` after a 101.
 
     `feed` takes each piece that the client sends and says when the next may come; `end` is called
-    at the client's end, `gone` when the client has left while nothing more could be taken.
+    at the client's end, `gone` when the client has reset the connection, or has left while nothing
+    more could be taken.
     """
 
     def __init__(
@@ -82,8 +83,9 @@ class DetachedConnection:
                 room = self._feed(await self._stream.read_bytes(_READ_BYTES, partial=True))
                 if room is not None:
                     await wait_for_room(self._stream, room, self._gone)
-        except StreamClosedError:
-            self._end()
+        except StreamClosedError as error:
+            # A reset is no end: nobody waits for what it still takes to pass on what was sent.
+            (self._gone if error.real_error else self._end)()
 
     async def write(self, chunk: bytes) -> None:
         """Sends a piece; returns when more may be sent."""

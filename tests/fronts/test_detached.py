@@ -12,6 +12,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from cors_anywhere.fronts import detached
 from cors_anywhere.fronts.detached import DetachedConnection, linger
+from cors_anywhere.http1.output import reset_socket
 from tests.support.loopback import in_loop
 
 MIB = 1024 * 1024
@@ -115,6 +116,21 @@ async def test_a_client_that_leaves_while_there_is_no_room_is_noticed() -> None:
         there.close()
         await told.left.wait()
         assert here.closed()
+        tunnel.finish()
+
+
+@in_loop
+async def test_a_client_that_resets_the_connection_has_left_and_not_ended() -> None:
+    async with joined() as (here, there):
+        told = Told()
+        tunnel = DetachedConnection(here, told.feed, told.ended.set, told.left.set)
+        await there.write(b"to")
+        while not told.pieces:
+            await asyncio.sleep(0)
+        reset_socket(there.socket)
+        there.close()
+        await told.left.wait()
+        assert not told.ended.is_set()
         tunnel.finish()
 
 
