@@ -132,6 +132,15 @@ class ServiceWorkerRefused(Refused):
     sentence = "No service worker may come through this proxy: it would take over its whole origin."
 
 
+class Unauthorized(ProxyError):
+    """A key is needed, or the one that was sent is none."""
+
+    status, reason, error = 401, "Unauthorized", "http_request_denied"
+    sentence = "This proxy serves only who has a key."
+    # RFC 9110 section 15.5.2 wants a challenge. No browser asks a person for this scheme's.
+    fields = (("www-authenticate", 'X-Cors-Anywhere-Key realm="cors-anywhere"'),)
+
+
 class HeaderRequired(ProxyError):
     status, reason, error = 400, "Header required", "http_request_error"
 

@@ -168,7 +168,7 @@ class Metered(NamedTuple):
     origin: str | None
     then: Plan | Answer | ProxyError
     target: Target  # what is asked for, whether it may be or not
-    key: str | None = None  # the name of the API key that came with it
+    key: str | None = None  # the name of the API key's holder, if one was shown
 
 
 class Transfer(Protocol):

@@ -52,6 +52,7 @@ class Outcome(NamedTuple):
     sent: int  # octets of the reply's body
     times: Times
     reused: bool | None  # the connection to the target; None without one
+    key: str | None = None  # the name of the key's holder, if one was shown
 
 
 class Record:
@@ -93,8 +94,11 @@ class Record:
         if self.status is None:
             self.status, self.end = fault.status, End.COMPLETE
 
-    def outcome(self, request_id: str, target: Target | None, now: float) -> Outcome:
-        """The finished value. `target` is what the path names where no plan was made."""
+    def outcome(
+        self, request_id: str, target: Target | None, now: float, key: str | None = None
+    ) -> Outcome:
+        """The finished value. `target` is what the path names where no plan was made; `key` whose
+        key was shown."""
         head, plan, failure = self.head, self.plan, self.failure
         first = plan.first if plan is not None else target
         last = plan.target if plan is not None else target
@@ -117,6 +121,7 @@ class Record:
             self.sent,
             Times(self.look_up, self.connect, self.first_octet, now - self.started),
             self.reused,
+            key,
         )
 
 

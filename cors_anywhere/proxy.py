@@ -198,6 +198,7 @@ def choices(settings: Settings) -> Choices:
         allow_origins=compiled.allow_origins,
         deny_origins=compiled.deny_origins,
         require_headers=settings.require_headers,
+        api_keys=compiled.api_keys,
         allow_credentials=settings.allow_credentials,
         expose_set_cookie=settings.expose_set_cookie,
         allow_targets=compiled.allow_targets,

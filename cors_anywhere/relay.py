@@ -145,7 +145,12 @@ class Relay:
             return
         self._served += 1
         target = self._policy.target_of(record.head) if record.plan is None else None
-        outcome = record.outcome(f"{self._name}-{self._served:x}", target, monotonic())
+        outcome = record.outcome(
+            f"{self._name}-{self._served:x}",
+            target,
+            monotonic(),
+            self._policy.holder_of(record.head),
+        )
         try:
             if self._on_failure is not None and record.failure is not None:
                 self._on_failure(outcome)

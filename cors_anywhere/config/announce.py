@@ -54,8 +54,12 @@ def proxy_lines(settings: Settings, source: Callable[[str], str]) -> Iterator[st
 
 
 def _admitted(settings: Settings) -> str:
-    everyone = "pages of this machine" if settings.dev else "every origin"
-    who = _few(settings.allow_origins) or everyone
+    admitted = list(settings.allow_origins)
+    if settings.dev and not admitted:
+        admitted = ["pages of this machine"]
+    if count := len(settings.api_keys):
+        admitted.append(f"the holders of {count} key{'s' if count > 1 else ''}")
+    who = _few(admitted) or "every origin"
     if settings.deny_origins:
         who += f" except {_few(settings.deny_origins)}"
     if settings.rate_limits:
@@ -99,13 +103,14 @@ def warnings(
 
     `insecure_by` is the option or variable that turned the verification of targets off.
     """
-    if not (settings.compiled.allow_origins or settings.rate_limits) and _beyond_loopback(sockets):
+    closed = settings.compiled.allow_origins or settings.api_keys or settings.rate_limits
+    if not closed and _beyond_loopback(sockets):
         yield (
             "open to everyone: it listens beyond this machine with neither allowed origins nor a"
             " rate limit. Give --allow-origin or --rate-limit, or --host 127.0.0.1"
         )
     local = [mount for mount in settings.compiled.mounts if mount.private]
-    if local and not settings.compiled.allow_origins:
+    if local and not (settings.compiled.allow_origins or settings.api_keys):
         yield (
             f"any page in a browser that reaches this proxy can read {local[0].target.url} through"
             f" {local[0].prefix or '/'}, whatever its network is. Give --allow-origin"

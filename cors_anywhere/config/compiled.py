@@ -14,6 +14,7 @@ from cors_anywhere.config.mounting import mounts_of
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.messages import UNIX, Mount
 from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.keys import Key
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxies
 from cors_anywhere.rules.secrets import Secret
@@ -26,6 +27,7 @@ class Compiled(NamedTuple):
 
     allow_origins: tuple[OriginPattern, ...]
     deny_origins: tuple[OriginPattern, ...]
+    api_keys: tuple[Key, ...]
     mounts: tuple[Mount, ...]  # that of `target` among them
     allow_targets: tuple[TargetPattern, ...]
     deny_targets: tuple[TargetPattern, ...]

@@ -36,6 +36,14 @@ def incomplete(read: Read) -> Iterator[Problem]:
             "counts front servers whatever their address, where --trusted-proxy names theirs: give"
             " one of them",
         )
+    holders = {key.digest: key.name for key in read["api_keys"]}
+    for key in read["api_keys"]:
+        if holders[key.digest] != key.name:
+            yield Problem(
+                "api_keys",
+                f'those of "{key.name}" and "{holders[key.digest]}" are the same: give each holder'
+                " one of their own",
+            )
     for host in read["hosts"] if read.get("dev") else ():
         if not dev.is_local(host):
             yield Problem(
@@ -50,7 +58,8 @@ def unguarded(read: Read, stated: Set[str]) -> Iterator[Problem]:
     were given, rightly or not: what cannot be read is not missing as well."""
     yield from _credentials_for_all(read, stated)
     secrets: Sequence[Secret] = read["target_headers"]
-    if secrets and not read.get("dev") and "allow_origins" not in stated:
+    closed = stated & {"allow_origins", "api_keys"}
+    if secrets and not read.get("dev") and not closed:
         yield Problem(
             "target_headers",
             "would let every page use the secret: say by --allow-origin which pages may",

@@ -16,6 +16,7 @@ from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.limits.stores import check_store
 from cors_anywhere.messages import UNIX, Mount
 from cors_anywhere.rules.addresses import Network
+from cors_anywhere.rules.keys import Key
 from cors_anywhere.rules.mounts import parse_mount, parse_target
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.outbound import OutboundProxy, parse_proxy
@@ -87,6 +88,14 @@ def mount(value: object) -> Mount:
         raise ValueError("a mount is a pair of a prefix and a URL")
     prefix, url = value
     return parse_mount(string(prefix), string(url))
+
+
+def api_key(value: object) -> Key:
+    """A key and its holder. It is never repeated."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError("a key is a pair of its holder's name and the key")
+    name, key = value
+    return Key.parse(string(name), string(key))
 
 
 def _anybodys(text: str, suffix: str) -> str:

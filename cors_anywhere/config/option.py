@@ -50,6 +50,13 @@ def mount(text: str) -> tuple[str, str]:
     return prefix.strip(), url.strip()
 
 
+def api_key(text: str) -> tuple[str, str]:
+    name, colon, key = text.partition(":")
+    if not colon:  # it may be the key itself: not repeated
+        raise ValueError("a key has no holder: write 'name: key'")
+    return name.strip(), key.strip()
+
+
 def target_header(text: str) -> tuple[str, str, str]:
     # A target may hold colons itself, but no blank: the one that a blank follows ends it.
     match = re.fullmatch(r"(\S+):[ \t]+([^:\s]+)[ \t]*:(.*)", text, re.DOTALL)
@@ -102,7 +109,7 @@ class Option(NamedTuple):
     @property
     def holds_commas(self) -> bool:
         """Whether a comma may be part of one value, as it may of a header's."""
-        return self.read in (header, target_header) or self.separator != ","
+        return self.read in (header, target_header, api_key) or self.separator != ","
 
     @property
     def takes_files(self) -> bool:

@@ -34,7 +34,7 @@ class JsonLines:
             f'{{"level":"{level}","ts":{self._now():.6f},"logger":"cors_anywhere.access"'
             f',"msg":"handled request","request_id":"{outcome.request_id}"'
             f',"request":{{"client_ip":{quoted(outcome.client)},"method":{_text(outcome.method)}'
-            f',"uri":{_url(outcome.target, MOST_OF_A_URL)},"headers":{{{fields}}}}}'
+            f',"uri":{_url(outcome.target, MOST_OF_A_URL)},"headers":{{{fields}}}}}{_user(outcome)}'
             f',"bytes_read":{outcome.received},"duration":{outcome.times.total:.6f}'
             f',"size":{outcome.sent},"status":{0 if status is None else status}'
             f"{_hops(outcome)}{_fault(outcome)}{_connection(outcome)}}}"
@@ -46,6 +46,10 @@ class JsonLines:
             f'{{"level":"{level.lower()}","ts":{self._now():.6f}'
             f',"logger":{quoted(logger)},"msg":{quoted(text)}}}'
         )
+
+
+def _user(outcome: Outcome) -> str:
+    return "" if outcome.key is None else f',"user_id":{quoted(outcome.key)}'
 
 
 def _hops(outcome: Outcome) -> str:

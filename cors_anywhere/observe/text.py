@@ -58,6 +58,8 @@ def _told(outcome: Outcome) -> str:
     for hop in outcome.hops:
         asked += f", -> {hop.status} {cut(hop.url, MOST_OF_A_HOP)}"
     page = f"{printable(outcome.origin)} at " if outcome.origin else ""
+    if outcome.key is not None:
+        page = f"{outcome.key}, {page}"
     line = (
         f"{asked}, from {page}{outcome.client},"
         f" {outcome.sent} octets in {outcome.times.total * 1000:.0f} ms"

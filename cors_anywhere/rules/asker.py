@@ -91,8 +91,11 @@ class Askers:
         *,
         mounted: bool = False,
         document: bool = False,
+        keyed: bool = False,
     ) -> None:
         """Whether who asks is served. Raises HeaderRequired or Refused.
+
+        Who is `keyed` needs neither a header nor a listed origin; a denied one stays denied.
 
         A `document` that may be shown needs no header: nobody can add one to a link.
 
@@ -101,7 +104,8 @@ class Askers:
         name's page can be of our own origin.
         """
         is_own = origin is not None and origin == own
-        if self._required and not is_own and self._any_of.isdisjoint(index) and not document:
+        exempt = is_own or document or keyed
+        if self._required and not exempt and self._any_of.isdisjoint(index):
             names = ",".join(self._required)
             raise HeaderRequired(
                 f"Missing required request header. Must specify one of: {names}",
@@ -116,7 +120,7 @@ class Askers:
                 f'The origin "{name}" was blacklisted by the operator of this proxy.',
                 rule="denied-origin",
             )
-        if not self._allow or name in self._allow:
+        if keyed or not self._allow or name in self._allow:
             return
         if not (is_own and (mounted or (self._allow.own and _cannot_be_rebound(name)))):
             raise Refused(

@@ -39,6 +39,9 @@ OVERRIDES: Final = "x-cors-headers"
 EXPOSED_COOKIE: Final = "x-cors-set-cookie"
 """The reply field in which a page may read a target's cookies (cookies.py)."""
 
+API_KEY: Final = "x-cors-anywhere-key"
+"""The request header by which somebody shows a key of the proxy's (keys.py)."""
+
 _OURS: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {  # no option may undo these
     "cdn-loop": RESTATE,
     "connection": GATHER,
@@ -46,6 +49,7 @@ _OURS: Final = dict.fromkeys(HOP_BY_HOP, DROP) | {  # no option may undo these
     "expect": DROP,  # the wire's to meet (RFC 9110 section 10.1.1)
     "host": DROP,  # replaced by the target's
     OVERRIDES: GATHER,
+    API_KEY: DROP,
 }
 
 _NOT_THE_CLIENTS: Final = dict.fromkeys(

@@ -41,6 +41,7 @@ from cors_anywhere.rules.cookies import Cookies, Way
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.filters import NEVER_SERVED, ContentTypes, Methods
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
+from cors_anywhere.rules.keys import Key, Keys
 from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.navigation import use_of
 from cors_anywhere.rules.origins import OriginPattern
@@ -60,6 +61,7 @@ class Choices(NamedTuple):
     allow_origins: tuple[OriginPattern, ...]
     deny_origins: tuple[OriginPattern, ...]
     require_headers: tuple[str, ...]
+    api_keys: tuple[Key, ...]
     allow_credentials: bool
     expose_set_cookie: bool
     allow_targets: tuple[TargetPattern, ...]
@@ -121,6 +123,9 @@ class Policy:
             choices.require_headers,
             credentials=choices.allow_credentials,
         )
+        self._keys: Keys | None = None
+        if choices.api_keys:  # a list of origins is another way in, and without one there is none
+            self._keys = Keys(choices.api_keys, needed=not choices.allow_origins)
         self._targets = Targets(
             choices.allow_targets,
             choices.deny_targets,
@@ -158,6 +163,7 @@ class Policy:
             help_page,
             navigation_page,
             by_origin=self._askers.by_origin,
+            by_key=self._keys is not None,
             max_age=choices.cors_max_age,
             added=choices.set_response_headers,
         )
@@ -190,20 +196,28 @@ class Policy:
         if use is not Use.DATA:
             documents = self._choices.allow_navigation or door.mount is not None
             navigation.check(use, door.target, documents=documents)
+        key = None if self._keys is None else self._keys.admit(index.get(headers.API_KEY))
         if self._methods is not None and not self._methods.serve(head.method):
             raise self._methods.refusal()
         if "cdn-loop" in index and self._injections.passed_through(head):
             raise LoopDetected(rule="loop")
         own = own_origin(head.scheme, index.get("host"))
         origin = self._askers.identify(index, own)
-        self._askers.check(index, origin, own, mounted=head.mounted, document=use is Use.DOCUMENT)
+        self._askers.check(
+            index,
+            origin,
+            own,
+            mounted=head.mounted,
+            document=use is Use.DOCUMENT,
+            keyed=key is not None,
+        )
         if not self._metered:
             return self._plan(head, read, door, origin, own, use, upgrade)
         try:
             plan = self._plan(head, read, door, origin, own, use, upgrade)
-            return Metered(origin, plan, door.target)
+            return Metered(origin, plan, door.target, key)
         except ProxyError as error:
-            return Metered(origin, error, door.target)
+            return Metered(origin, error, door.target, key)
 
     def _plan(
         self,
@@ -368,6 +382,10 @@ class Policy:
             return self._doors.asked(self._doors.under_base(head.path, head.base)).target
         except ProxyError:
             return None
+
+    def holder_of(self, head: RequestHead) -> str | None:
+        """Whose key was shown, whether or not it was needed: for the log."""
+        return None if self._keys is None else self._keys.holder(head.get(headers.API_KEY))
 
     def failed(
         self, error: ProxyError, plan: Plan | None = None, head: RequestHead | None = None

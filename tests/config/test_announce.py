@@ -12,6 +12,8 @@ import pytest
 from cors_anywhere.config.announce import listening_line, listening_urls, proxy_lines, warnings
 from cors_anywhere.config.settings import Settings
 
+KEYS = (("ann", "0123456789abcdef"), ("bob", "fedcba9876543210"))
+
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
@@ -51,6 +53,8 @@ def test_the_url_has_the_port_that_was_taken(
         ({"allow_origins": ("https://x.test", "null")}, "for https://x.test, null; refused"),
         ({"allow_origins": tuple(f"https://{n}.test" for n in range(7))}, "4.test and 2 more;"),
         ({"deny_origins": ("https://x.test",)}, "for every origin except https://x.test;"),
+        ({"api_keys": KEYS}, "for the holders of 2 keys; refused"),
+        ({"api_keys": KEYS[:1], "dev": True}, "for pages of this machine, the holders of 1 key;"),
         ({"rate_limits": ("50 3",)}, "for every origin (rate limit 50 3);"),
         ({"allow_networks": ("127.0.0.0/8",)}, "not public (but for 127.0.0.0/8)"),
         ({"deny_networks": ("8.8.8.0/24",)}, "not public, 8.8.8.0/24, requests"),
@@ -92,6 +96,7 @@ def test_a_proxy_that_requires_no_header_does_not_say_so() -> None:
         ("::", {}, True),
         ("0.0.0.0", {"allow_origins": ("https://x.test",)}, False),
         ("0.0.0.0", {"rate_limits": ("50 3",)}, False),
+        ("0.0.0.0", {"api_keys": KEYS}, False),
         ("0.0.0.0", {"deny_origins": ("https://x.test",)}, True),
     ],
 )

@@ -231,3 +231,10 @@ def test_credentials_need_pages_of_ones_own(values: dict[str, Any], setting: str
 )
 def test_pages_of_ones_own_may_be_allowed_credentials(values: dict[str, Any]) -> None:
     assert told(allow_credentials=True, **values) == ("doubt", [])
+
+
+def test_two_holders_have_two_keys() -> None:
+    key = "0123456789abcdef"
+    kind, problems = told(api_keys=(("ann", key), ("ann", key), ("bob", key)))
+    assert (kind, [setting for setting, _ in problems]) == ("mistake", ["api_keys", "api_keys"])
+    assert all('"ann" and "bob"' in text and key not in text for _, text in problems)

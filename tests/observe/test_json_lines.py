@@ -44,6 +44,10 @@ def test_without_an_origin_it_has_none() -> None:
     assert entry(origin=None)["request"]["headers"] == {}
 
 
+def test_the_holder_of_a_key_is_the_user() -> None:
+    assert entry(key="ann")["user_id"] == "ann"
+
+
 def test_a_failure_is_an_error_with_what_is_known_of_it() -> None:
     failed = entry(502, rule="r", detail="a.test: no address")
     assert (failed["level"], failed["error"], failed["rule"], failed["detail"]) == (

@@ -28,6 +28,10 @@ def test_without_an_origin_it_tells_the_client() -> None:
     assert ", from 192.0.2.7, " in line(origin=None)
 
 
+def test_the_holder_of_a_key_is_named() -> None:
+    assert ", from ann, https://page.test at 192.0.2.7, " in line(key="ann")
+
+
 def test_neither_query_nor_credentials_are_in_it() -> None:
     assert not {"secret", "hidden"} & {*line(502).replace("=", " ").split()}
 

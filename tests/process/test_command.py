@@ -88,7 +88,7 @@ def test_every_option_is_understood() -> None:
     values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
     values |= {"--mount": "/api=https://c.test", "--set-response-header": "A: b"}
     values |= {"--target-header": "a.test: A: b", "--allow-content-type": "image/*"}
-    values |= {"--allow-method": "GET", "--deny-method": "PUT"}
+    values |= {"--allow-method": "GET", "--deny-method": "PUT", "--api-key": "a: 0123456789abcdef"}
     skipped |= {"--target"}  # a mount alone, and here are others
     values |= {"--allow-origin": "https://a.test"}
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cors_anywhere.config.option import Option, switch
+from cors_anywhere.config.option import Option, api_key, switch
 
 _BEFORE_A_LIMIT: Final = r",(?=\s*(?:@|[0-9]+\s*(?:[A-Za-z]*\s*(?:/|per\b)|[0-9])))"
 """A comma that separates limits: others may be part of a /regex/."""
@@ -35,6 +35,15 @@ OPTIONS: Final = (
         kind="many",
     ),
     Option("no-require-header", "require_headers", "Require no header.", read=switch, kind="clear"),
+    Option(
+        "api-key",
+        "api_keys",
+        "Key by which may ask who has no listed origin, sent as x-cors-anywhere-key. Without"
+        " --allow-origin nobody may ask who has none.",
+        "'NAME: KEY'",
+        api_key,
+        "many",
+    ),
     Option(
         "allow-credentials",
         "allow_credentials",
