@@ -87,6 +87,8 @@ def test_links_lead_somewhere(link: str) -> None:
 def test_options_in_the_text_exist(option: str) -> None:
     names = {option.flag for option in OPTIONS}
     names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
+    doctor = (ROOT / "cors_anywhere" / "doctor" / "command.py").read_text("utf-8")
+    names |= set(re.findall(r'click\.option\("(--[a-z-]+)"', doctor))
     foreign = {"--help", "--check", "--rm", "--bind"}  # the command line's, Docker's, http.server's
     assert option in names | foreign
 
