@@ -166,7 +166,7 @@ class Metered(NamedTuple):
     """A request that counts against limits before `then` is carried out."""
 
     origin: str | None
-    then: Plan | Answer | ProxyError
+    then: Plan | Answer | Consult | ProxyError
     target: Target  # what is asked for, whether it may be or not
     key: str | None = None  # the name of the API key's holder, if one was shown
 
@@ -214,6 +214,14 @@ class Gather(NamedTuple):
     """The target's whole reply becomes part of an answer."""
 
     most: int  # octets, on the wire and decoded
+
+
+class Consult(NamedTuple):
+    """The doctor is asked."""
+
+    query: str  # as it came, without the question mark
+    own_url: str  # of the proxy, without a slash at the end
+    credited: str | None  # the asking page's origin, if it may send credentials
 
 
 class Follow(NamedTuple):

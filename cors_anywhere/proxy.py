@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from importlib import resources
 from typing import Any
 
+from cors_anywhere.config import described
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.suffixes import has_public_suffix
+from cors_anywhere.doctor.endpoint import Endpoint
 from cors_anywhere.egress import DirectEgress, OwnAddresses, target_tls
 from cors_anywhere.egress.crowds import CappedEgress
 from cors_anywhere.egress.pool import TOTAL
@@ -37,9 +38,11 @@ from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.observe.requests import RequestLog
 from cors_anywhere.observe.sink import Sink
 from cors_anywhere.outcome import Outcome
+from cors_anywhere.pages import home as pages
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.forwarded import TrustedProxies
+from cors_anywhere.rules.own import Documents
 from cors_anywhere.rules.policy import Choices, Policy
 from cors_anywhere.sharing import SharedRelay
 from cors_anywhere.sides import Client, Meter
@@ -103,6 +106,7 @@ class Proxy:
             first_look=None if first_look is None else first_look_of(first_look),
             on_failure=self.log.on_failure,
             on_outcome=_listener(self.log.on_outcome, on_outcome),
+            consult=Endpoint(self.egress, self.policy.judged) if settings.page else None,
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
@@ -153,8 +157,8 @@ def _new_token() -> str:
 def _policy(settings: Settings, loop_token: str, *, metered: bool) -> Policy:
     return Policy(
         choices(settings),
-        help_page=_help_page(settings),
-        navigation_page=_page("navigation.html"),
+        documents=_documents(settings),
+        navigation_page=pages.read("navigation.html"),
         loop_token=loop_token,
         is_known_name=has_public_suffix,
         metered=metered,
@@ -273,12 +277,14 @@ def _listener(
     return both
 
 
-def _help_page(settings: Settings) -> tuple[str, str]:
+def _documents(settings: Settings) -> Documents:
+    client, types = pages.read("cors-anywhere.js"), pages.read("cors-anywhere.d.ts")
     if settings.help_text is not None:
-        return settings.help_type, settings.help_text
-    alone = settings.compiled.mounts and not settings.open_proxy
-    return "text/plain", _page("mounts.txt" if alone else "help.txt")
-
-
-def _page(name: str) -> str:
-    return resources.files("cors_anywhere").joinpath("pages", name).read_text("utf-8")
+        documents = Documents(settings.help_text, settings.help_type)
+    else:
+        alone = settings.compiled.mounts and not settings.open_proxy
+        documents = Documents(pages.read("mounts.txt" if alone else "help.txt"))
+        if settings.page and not alone:
+            home = pages.home(described.rules(settings), tries=described.tries(settings))
+            documents = documents._replace(home=home.html, home_policy=home.policy)
+    return documents._replace(client=client, client_types=types)

@@ -13,10 +13,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from cors_anywhere.errors import ProxyError, ResponseBodyTooLarge, TooManyRequests
+from cors_anywhere.errors import BadRequest, ProxyError, ResponseBodyTooLarge, TooManyRequests
 from cors_anywhere.gathering import Gathering, Room
 from cors_anywhere.messages import (
     Answer,
+    Consult,
     Deliver,
     Fetch,
     Gather,
@@ -47,6 +48,7 @@ class Relay:
         first_look: Callable[[RequestHead], Awaitable[Answer | None]] | None = None,
         on_failure: Callable[[Outcome], object] | None = None,
         on_outcome: Callable[[Outcome], object] | None = None,
+        consult: Callable[[Consult], Awaitable[Answer]] | None = None,
         tunnel_idle: float = 60.0,
         replay_bytes: int = 65536,
         max_body_bytes: int | None = None,
@@ -59,6 +61,7 @@ class Relay:
         self._asks = meter is not None or first_look is not None
         self._on_failure = on_failure
         self._on_outcome = on_outcome
+        self._consult = consult
         self._served = 0
         self._name = secrets.token_hex(4)
         self._tunnel_idle = tunnel_idle
@@ -76,6 +79,8 @@ class Relay:
             decision = await self._ask(head, record) if self._asks else self._decide(head)
             if isinstance(decision, Answer):
                 self._answer(client, decision, record)
+            elif isinstance(decision, Consult):
+                self._answer(client, await self._advice(decision), record)
             else:
                 await self._fetch(client, decision, record)
         except ProxyError as error:
@@ -159,11 +164,11 @@ class Relay:
         except Exception:
             LOG.exception("An outcome could not be told")
 
-    def _decide(self, head: RequestHead) -> Plan | Answer:
+    def _decide(self, head: RequestHead) -> Plan | Answer | Consult:
         decision = self._policy.admit(head)
         return _carried_out(decision) if isinstance(decision, Metered) else decision
 
-    async def _ask(self, head: RequestHead, record: Record) -> Plan | Answer:
+    async def _ask(self, head: RequestHead, record: Record) -> Plan | Answer | Consult:
         if self._first_look is not None and not self._policy.is_preflight(head):
             answer = await self._first_look(head)
             if answer is not None:
@@ -178,6 +183,11 @@ class Relay:
         if counted.exceeded is not None:
             raise TooManyRequests(*counted.exceeded)
         return _carried_out(decision)
+
+    async def _advice(self, asked: Consult) -> Answer:
+        if self._consult is None:
+            raise BadRequest("This proxy has no doctor.")
+        return await self._consult(asked)
 
     async def _fetch(self, client: Client, plan: Plan, record: Record) -> None:
         body = Upload(client, self._replay_bytes, self._max_body) if plan.with_body else None
@@ -258,7 +268,7 @@ class Relay:
             gathering.hold(0)
 
 
-def _carried_out(metered: Metered) -> Plan | Answer:
+def _carried_out(metered: Metered) -> Plan | Answer | Consult:
     if isinstance(metered.then, ProxyError):
         raise metered.then
     return metered.then

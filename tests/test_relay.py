@@ -42,6 +42,7 @@ from cors_anywhere.messages import (
 from cors_anywhere.outcome import End, Outcome
 from cors_anywhere.proxy import choices
 from cors_anywhere.relay import Relay
+from cors_anywhere.rules.own import Documents
 from cors_anywhere.rules.policy import Policy
 from tests.support.loopback import in_loop
 
@@ -213,7 +214,7 @@ async def serve(
 ) -> None:
     policy = Policy(
         choices(Settings()),
-        help_page=("text/plain", "?"),
+        documents=Documents("?"),
         navigation_page="",
         loop_token="us",
         is_known_name=has_public_suffix,
@@ -481,7 +482,7 @@ async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no
     told: list[Outcome] = []
     policy = Policy(
         choices(Settings()),
-        help_page=("text/plain", "?"),
+        documents=Documents("?"),
         navigation_page="",
         loop_token="us",
         is_known_name=has_public_suffix,

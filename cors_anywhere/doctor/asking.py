@@ -21,7 +21,7 @@ from cors_anywhere.messages import Fetch, Fields, Plan, RequestHead, Target
 from cors_anywhere.rules.addresses import Guard, is_literal
 from cors_anywhere.rules.doors import Doors
 from cors_anywhere.rules.outbound import OutboundProxies
-from cors_anywhere.sides import Exchange
+from cors_anywhere.sides import Egress, Exchange
 
 START: Final = 4096  # octets of a body that are looked at
 SECONDS: Final = 10.0  # for those
@@ -67,15 +67,30 @@ async def local_egress() -> AsyncIterator[tuple[DirectEgress, Resolver]]:
         await resolver.close()
 
 
-class EgressAsker:
-    """Asks targets themselves. `resolver` is the one that `egress` uses."""
+def local_plan(target: Target) -> Plan:
+    """Any target may be asked: it is the person's own machine that asks."""
+    return Plan(target, "GET", (), False, target, (), None, private=True)
 
-    def __init__(self, egress: DirectEgress, resolver: Resolver) -> None:
+
+class EgressAsker:
+    """Asks targets themselves.
+
+    `plan_for` says under which plan a target is asked, or raises ProxyError. `resolver` is the one
+    that `egress` uses: with it the person is told which addresses names have.
+    """
+
+    def __init__(
+        self,
+        egress: Egress,
+        plan_for: Callable[[Target], Plan],
+        resolver: Resolver | None = None,
+    ) -> None:
         self._egress = egress
+        self._plan_for = plan_for
         self._resolver = resolver
         self._doors = Doors(lambda name: True)
         self._table = Guard()
-        self._told: set[tuple[str, int]] = set()
+        self._told: set[str] = set()
 
     async def __call__(self, ask: Ask) -> Seen | Broken:
         """One exchange; never raises for what the target does."""
@@ -83,29 +98,34 @@ class EgressAsker:
         public: bool | None = None
         try:
             target = self._doors.parse(f"/{ask.url}")
-            public = await self._look_up(target, way)
-            return await self._exchange(ask, target, way, public)
+            plan = self._plan_for(target)._replace(method=ask.method, fields=ask.fields)
+            if self._resolver is not None:
+                public = await self._look_up(target, self._resolver, way)
+            return await self._exchange(ask, plan, way, public)
         except ProxyError as error:
-            said = " ".join(filter(None, (error.detail, error.log_detail)))
+            said = error.detail
+            if self._resolver is not None and error.log_detail:
+                said += f" ({error.log_detail})"
             return Broken(error.error or "http_request_error", said, tuple(way), public)
 
-    async def _look_up(self, target: Target, way: list[Step]) -> bool:
+    async def _look_up(self, target: Target, resolver: Resolver, way: list[Step]) -> bool:
         """Tells where the name leads; whether the address that comes first is a public one."""
         if is_literal(target.host):
             addresses = [target.host]
         else:
-            addresses = list(await self._resolver.resolve(target.host))
+            addresses = list(await resolver.resolve(target.host))
         verdict = self._table.judge(addresses[0])
-        if target.host_and_port not in {f"{host}:{port}" for host, port in self._told}:
-            self._told.add((target.host, target.port))
+        if target.host_and_port not in self._told:
+            self._told.add(target.host_and_port)
             shown = ", ".join(addresses[:4])
             if not is_literal(target.host):
                 way.append(Step("name", True, f"{target.host} is {shown}", "DNS"))
             way.append(Step("address", True, _of_address(addresses[0], verdict.name), _LNA))
         return verdict.allowed
 
-    async def _exchange(self, ask: Ask, target: Target, way: list[Step], public: bool) -> Seen:
-        exchange = await self._egress.open(_fetch(ask, target))
+    async def _exchange(self, ask: Ask, plan: Plan, way: list[Step], public: bool | None) -> Seen:
+        target = plan.target
+        exchange = await self._egress.open(_fetch(ask, plan))
         try:
             if not exchange.reused:
                 kind = "TCP and TLS, certificate verified" if target.scheme == "https" else "TCP"
@@ -143,10 +163,9 @@ async def _start(exchange: Exchange) -> bytes:
     return start[:START]
 
 
-def _fetch(ask: Ask, target: Target) -> Fetch:
-    fields: Fields = [("Host", target.authority), *_wanting(ask.fields), *ask.fields]
+def _fetch(ask: Ask, plan: Plan) -> Fetch:
+    fields: Fields = [("Host", plan.target.authority), *_wanting(ask.fields), *ask.fields]
     head = RequestHead(ask.method, f"/{ask.url}", fields, 0, "127.0.0.1", "http", 80)
-    plan = Plan(target, ask.method, ask.fields, False, target, (), None, private=True)
     return Fetch(plan, fields, 0, head)
 
 

@@ -36,7 +36,7 @@ it works, 1 it does not, 2 the question was wrong."""
 def run(args: Sequence[str]) -> int:
     """Runs it with these arguments; the exit status."""
     try:
-        status: int = _command.main(list(args), "cors-anywhere doctor", standalone_mode=False)
+        status: int = command.main(list(args), "cors-anywhere doctor", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return USAGE
@@ -58,7 +58,7 @@ def run(args: Sequence[str]) -> int:
 @click.option("--server", type=click.Choice(SERVERS), help="Show the lines that mend it there.")
 @click.option("--json", "as_object", is_flag=True, help="Print one JSON object.")
 @click.option("--explain", metavar="MESSAGE", help="Explain a message of a browser's console.")
-def _command(
+def command(
     url: str | None,
     explain: str | None,
     via: str | None,
@@ -123,10 +123,13 @@ def _fields(stated: Sequence[str]) -> Fields:
 
 
 async def _diagnose(questions: Sequence[Question]) -> list[Diagnosis]:
-    from cors_anywhere.doctor.asking import EgressAsker, diagnose, local_egress  # noqa: PLC0415
+    from cors_anywhere.doctor import asking  # noqa: PLC0415 - --explain needs no network
 
-    async with local_egress() as (egress, resolver):
-        return [await diagnose(each, EgressAsker(egress, resolver)) for each in questions]
+    async with asking.local_egress() as (egress, resolver):
+        return [
+            await asking.diagnose(each, asking.EgressAsker(egress, asking.local_plan, resolver))
+            for each in questions
+        ]
 
 
 def _print(found: Sequence[Diagnosis], proxy: str, server: str | None, *, as_object: bool) -> None:

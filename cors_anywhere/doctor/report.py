@@ -26,13 +26,14 @@ _TITLES: Final = {
 def as_json(diagnosis: Diagnosis, proxy: str) -> dict[str, Any]:
     """The object that programs read. `proxy` is the base URL of the proxy to advise."""
     question, fault = diagnosis.question, diagnosis.fault
+    known = fault if fault is not None and fault.cause else None
     return {
         "url": question.url,
         "origin": question.origin,
         "method": question.method,
         "verdict": diagnosis.verdict.value,
-        "cause": (fault.cause or None) if fault is not None else None,
-        "failedParameter": (fault.parameter or None) if fault is not None else None,
+        "cause": known.cause if known else None,
+        "failedParameter": known.parameter or None if known else None,
         "browserMessage": browser_message(question, fault, diagnosis.final),
         "steps": [step._asdict() for step in diagnosis.steps],
         "fix": fix(diagnosis, proxy),

@@ -44,12 +44,27 @@ _UNSENDABLE = re.compile(r"[^\x21-\x7e\x80-\xff]")
 _VISIBLE = bytes(range(0x21, 0x7F))
 
 
+_OWN = ("/iscorsneeded", "/doctor", "/cors-anywhere.")
+
+
 class Door(Enum):
     """What is asked of the proxy itself."""
 
     HELP = "the page that says how it is used"
     NOT_NEEDED = "whether it is needed here"
     PREFLIGHT = "whether a page may ask"
+    DOCTOR = "why a page may not read a URL"
+    CLIENT = "the module that pages may load"
+    CLIENT_TYPES = "its types"
+
+
+_NOWHERE = Target("http", "doctor.invalid", 80, "doctor.invalid", "/")  # RFC 2606 section 2
+
+_OWN_NAMES = {
+    "/doctor": Door.DOCTOR,
+    "/cors-anywhere.js": Door.CLIENT,
+    "/cors-anywhere.d.ts": Door.CLIENT_TYPES,
+}
 
 
 class Asked(NamedTuple):
@@ -100,8 +115,8 @@ class Doors:
             return self._find_by_options(path, index)
         if self._mounts is not None and (mounted := self._find_mounted(path)) is not None:
             return mounted
-        if path.startswith("/iscorsneeded") and path[13:14] in ("", "/", "?"):
-            return Door.NOT_NEEDED
+        if path.startswith(_OWN) and (own := self._find_own(path)) is not None:
+            return own
         if upgrade and (match := _WEBSOCKET.match(path)):
             path = f"{match[1]}http{match[2]}{path[match.end() :]}"
         try:
@@ -109,10 +124,26 @@ class Doors:
         except NoTarget:
             return Door.HELP
 
+    def _find_own(self, path: str) -> Door | None:
+        """What is asked of the proxy by a name that no target has."""
+        name, mark, _ = path.partition("?")
+        if name == "/iscorsneeded" or name.startswith("/iscorsneeded/"):
+            return Door.NOT_NEEDED
+        if name == "/doctor" and mark and not self._open:
+            raise NotMounted
+        return _OWN_NAMES.get(name)
+
     def asked(self, path: str) -> Asked:
         """What a path asks for, without the base path. Raises ProxyError where that is no URL."""
         mounted = None if self._mounts is None else self._find_mounted(path)
         return self._find_written(path) if mounted is None else mounted
+
+    def asked_about(self, query: str) -> Target:
+        """The target of a question for the doctor; one of no name where it names none."""
+        try:
+            return self.parse("/" + url_in_query(query))
+        except ProxyError:
+            return _NOWHERE
 
     def _find_by_options(self, path: str, index: Mapping[str, str]) -> Door | Asked:
         """An OPTIONS that is no preflight is for the target (WebDAV, CalDAV)."""

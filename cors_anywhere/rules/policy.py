@@ -7,7 +7,7 @@ or how anything is sent: every answer is a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cors_anywhere.errors import (
@@ -21,6 +21,7 @@ from cors_anywhere.errors import (
 )
 from cors_anywhere.messages import (
     Answer,
+    Consult,
     Deliver,
     Fields,
     Follow,
@@ -46,6 +47,7 @@ from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.navigation import use_of
 from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.overrides import Overrides
+from cors_anywhere.rules.own import Documents, OwnPages
 from cors_anywhere.rules.reading import Read, Reader
 from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.rules.targets import TargetPattern, Targets, refused_as_itself
@@ -88,7 +90,7 @@ class Choices(NamedTuple):
 
 
 class Policy:
-    """The decisions of one proxy. `help_page` is its type and text; `navigation_page` is shown to
+    """The decisions of one proxy. `documents` are its own; `navigation_page` is shown to
     who followed a link, see Replies; `loop_token` names the instance in `CDN-Loop`; `is_known_name`
     tells whether a name is under a known public suffix. `metered` says that requests count even
     without a rate limit."""
@@ -97,13 +99,14 @@ class Policy:
         self,
         choices: Choices,
         *,
-        help_page: tuple[str, str],
+        documents: Documents,
         navigation_page: str,
         loop_token: str,
         is_known_name: Callable[[str], bool],
         metered: bool = False,
     ) -> None:
         self._choices = choices
+        self._own = OwnPages(documents)
         most = choices.max_response_bytes
         self._most_gathered = choices.max_get_bytes
         if most is not None and most < self._most_gathered:
@@ -160,7 +163,6 @@ class Policy:
             cookies=choices.allow_credentials or choices.expose_set_cookie,
         )
         self._replies = replies.Replies(
-            help_page,
             navigation_page,
             by_origin=self._askers.by_origin,
             by_key=self._keys is not None,
@@ -187,11 +189,7 @@ class Policy:
         path = self._doors.under_base(head.path, head.base)
         door = self._doors.find(path, head.method, index, upgrade=upgrade)
         if isinstance(door, Door):
-            if door is Door.PREFLIGHT:
-                return self._replies.preflight(index, self._credited(head))
-            if door is Door.HELP:
-                return self._replies.help_for(self._credited(head))
-            return replies.NOT_NEEDED
+            return self._at(door, head, index)
         use = use_of(index)
         if use is not Use.DATA:
             documents = self._choices.allow_navigation or door.mount is not None
@@ -218,6 +216,29 @@ class Policy:
             return Metered(origin, plan, door.target, key)
         except ProxyError as error:
             return Metered(origin, error, door.target, key)
+
+    def _at(self, door: Door, head: RequestHead, index: Mapping[str, str]) -> Answer | Metered:
+        """What is asked of the proxy itself; only the doctor reaches targets."""
+        if door is Door.NOT_NEEDED:
+            return replies.NOT_NEEDED
+        credited = self._credited(head)
+        if door is Door.PREFLIGHT:
+            return self._replies.preflight(index, credited)
+        if door is not Door.DOCTOR:
+            answer = self._own.at(door, index, credited)
+            return answer._replace(fields=self._replies.varying(answer.fields))
+        key = None if self._keys is None else self._keys.admit(index.get(headers.API_KEY))
+        own = own_origin(head.scheme, index.get("host"))
+        origin = self._askers.identify(index, own)
+        self._askers.check(index, origin, own, mounted=head.mounted, keyed=key is not None)
+        own_url = self._doors.own_url(head.scheme, index.get("host"), head.base)
+        query = head.path.partition("?")[2]
+        asked = Consult(query, own_url, credited)
+        return Metered(origin, asked, self._doors.asked_about(query), key)
+
+    def judged(self, target: Target) -> Plan:
+        """The plan of a bodiless request that the proxy itself makes. Raises ProxyError."""
+        return self._judged(Plan(target, "GET", (), False, target, (), None))
 
     def _plan(
         self,

@@ -45,14 +45,13 @@ NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain"), _NO_SNIFF
 
 
 class Replies:
-    """The replies of one proxy. `help_page` is its type and text; `navigation_page` is HTML in
-    which `$url` stands for the URL that somebody wanted to see; `by_origin` says that they depend
-    on the origin, `by_key` on a key; `max_age` is how long a preflight holds, in seconds (0: not
-    said); `added` are the operator's own fields of targets' replies."""
+    """The replies of one proxy. `navigation_page` is HTML in which `$url` stands for the URL that
+    somebody wanted to see; `by_origin` says that they depend on the origin, `by_key` on a key;
+    `max_age` is how long a preflight holds, in seconds (0: not said); `added` are the operator's
+    own fields of targets' replies."""
 
     def __init__(
         self,
-        help_page: tuple[str, str],
         navigation_page: str,
         *,
         by_origin: bool,
@@ -60,9 +59,6 @@ class Replies:
         max_age: int,
         added: Fields = (),
     ) -> None:
-        kind, text = help_page
-        self._help_type = ("content-type", f"{kind}; charset=utf-8")
-        self.help = Answer(200, "OK", own_fields([self._help_type]), text.encode())
         self._navigation_page = Template(navigation_page)
         self._by_origin = by_origin
         self._by_key = by_key
@@ -73,15 +69,9 @@ class Replies:
         self._added_to_workers = (*operators, _FOR_EVERYONE)
         self._operators_names = [name.lower() for name, _ in operators]
 
-    def help_for(self, credited: str | None) -> Answer:
-        """The page that says how the proxy is used. In all replies `credited` is the origin of the
-        asking page if that may send credentials."""
-        if credited is None:
-            return self.help
-        return self.help._replace(fields=self.varying(own_fields([self._help_type], credited)))
-
     def preflight(self, index: Mapping[str, str], credited: str | None = None) -> Answer:
-        """Allows what is asked for, whoever asks.
+        """Allows what is asked for, whoever asks. In all replies `credited` is the origin of the
+        asking page if that may send credentials.
 
         Also an origin that is not served: if its preflight failed, the browser would hide the
         request's own 403, and the page's author never learn the reason. Nothing is reached by it.

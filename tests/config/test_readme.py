@@ -20,6 +20,7 @@ from tornado.web import Application
 
 from cors_anywhere.config.manual import markdown_table
 from cors_anywhere.config.options import OPTIONS, PROXY_VARIABLES
+from cors_anywhere.doctor.command import command as doctor
 from tests.support.fronts import Front
 from tests.support.process import started
 
@@ -86,6 +87,7 @@ def test_links_lead_somewhere(link: str) -> None:
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"--[a-z][a-z0-9-]*", README))))
 def test_options_in_the_text_exist(option: str) -> None:
     names = {option.flag for option in OPTIONS}
+    names |= {name for parameter in doctor.params for name in parameter.opts}
     names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
     doctor = (ROOT / "cors_anywhere" / "doctor" / "command.py").read_text("utf-8")
     names |= set(re.findall(r'click\.option\("(--[a-z-]+)"', doctor))

@@ -16,9 +16,7 @@ from tests.doctor.scenarios import SCENARIOS
 from tests.doctor.world import doctor, origins, question, said_by_doctor, script
 from tests.support.browser import CHROMIUM
 from tests.support.devtools import Page, page
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-
+from tests.support.needs import needs
 
 _NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 """So end requests that are under way while Chromium learns, at its start, of the networks."""
@@ -80,6 +78,8 @@ async def _compare(tmp_path: Path) -> AsyncIterator[tuple[str, Told, Diagnosis]]
 def compared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, tuple[Told, Diagnosis]]]:
+    needs(CHROMIUM, "chromium")
+
     async def gather() -> dict[str, tuple[Told, Diagnosis]]:
         folder = tmp_path_factory.mktemp("agreement")
         return {name: (told, found) async for name, told, found in _compare(folder)}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import tornado.web
 from tornado.testing import bind_unused_port
 
-from cors_anywhere.doctor.asking import EgressAsker, diagnose, local_egress
+from cors_anywhere.doctor.asking import EgressAsker, diagnose, local_egress, local_plan
 from cors_anywhere.doctor.vocabulary import Diagnosis, Question
 from tests.doctor.scenarios import SCENARIOS, Reply, Scenario
 from tests.support.browser import listening
@@ -115,7 +115,7 @@ def script(asked: Question) -> dict[str, Any]:
 @asynccontextmanager
 async def doctor() -> AsyncIterator[EgressAsker]:
     async with local_egress() as (egress, resolver):
-        yield EgressAsker(egress, resolver)
+        yield EgressAsker(egress, local_plan, resolver)
 
 
 async def said_by_doctor(row: Scenario, where: Origins, asker: EgressAsker) -> Diagnosis:

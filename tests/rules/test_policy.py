@@ -40,6 +40,7 @@ from cors_anywhere.messages import (
     Use,
 )
 from cors_anywhere.proxy import choices
+from cors_anywhere.rules.own import Documents
 from cors_anywhere.rules.policy import Policy
 
 PAGE = "https://page.test"
@@ -50,10 +51,9 @@ NOT_ALLOWED = "was not whitelisted by the operator of this proxy."
 
 
 def policy(*, metered: bool = False, **settings: Any) -> Policy:
-    page = ("text/html", "<h1>Help</h1>")
     return Policy(
         choices(Settings(**settings)),
-        help_page=page,
+        documents=Documents("<h1>Help</h1>", "text/html"),
         navigation_page="<h1>$url</h1>",
         loop_token="us",
         is_known_name=has_public_suffix,

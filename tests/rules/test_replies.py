@@ -30,9 +30,8 @@ def plan(hops: Sequence[Hop] = ()) -> Plan:
 
 
 def replies(*, by_origin: bool = False, max_age: int = 0) -> Replies:
-    help_page = ("text/html", "<h1>Help</h1>")
     page = '<a href="$url">$url</a>'
-    return Replies(help_page, page, by_origin=by_origin, max_age=max_age)
+    return Replies(page, by_origin=by_origin, max_age=max_age)
 
 
 def failed(error: ProxyError, during: Plan | None = None) -> Answer:
@@ -49,11 +48,6 @@ def exposed(head: Fields) -> str:
 
 
 # --- of our own -------------------------------------------------------------------------------
-
-
-def test_the_help_page_has_its_type() -> None:
-    assert replies().help.body == b"<h1>Help</h1>"
-    assert values(replies().help.fields, "content-type") == ["text/html; charset=utf-8"]
 
 
 # RFC 8941: a list of one token with parameters that are tokens or strings.
@@ -269,7 +263,6 @@ def test_what_was_fetched_with_credentials_is_kept_by_no_shared_cache(
 def test_only_the_proxys_own_replies_forbid_to_guess_their_type() -> None:
     own = [
         NOT_NEEDED,
-        replies().help,
         replies().preflight({}),
         failed(GatewayError()),
         go_there(parse_path(f"/{FIRST}")),

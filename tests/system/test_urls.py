@@ -106,7 +106,7 @@ def test_no_url_gets_the_help_page(proxy: Front, forwarder: Site, asked: str) ->
     assert (reply.status, reply.reason) == (200, "OK")
     assert reply.text.startswith("This is a CORS proxy")
     assert reply.get("content-type") == "text/plain; charset=utf-8"
-    assert reply.cors == {"allow-origin": "*", "expose-headers": "content-type"}
+    assert reply.cors == {"allow-origin": "*", "expose-headers": "content-type,vary"}
     assert not forwarder.requests
 
 

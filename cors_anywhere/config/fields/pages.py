@@ -16,11 +16,13 @@ class Pages:
 
     help_text: str | None = None  # None: the built-in page
     help_type: str = "text/plain"
+    page: bool = True  # the home page for a person, and its doctor
     allow_navigation: bool = False  # whether targets' pages are shown, sandboxed
 
 
 CHECKS: Final[dict[str, Check]] = {
     "help_text": optional(string),
     "help_type": media_type,
+    "page": flag,
     "allow_navigation": flag,
 }

@@ -15,6 +15,13 @@ OPTIONS: Final = (
         unset="built in",
     ),
     Option(
+        "page",
+        "page",
+        "Show browsers a page that tries URLs, and answer its doctor's questions.",
+        read=switch,
+        kind="flag",
+    ),
+    Option(
         "allow-navigation",
         "allow_navigation",
         "Let browsers show targets' pages, by links, forms and frames; sandboxed, without scripts.",

@@ -1,0 +1,158 @@
+"""Through a running proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from cors_anywhere.config.settings import Settings
+from cors_anywhere.doctor.endpoint import MOST_EXCHANGES
+from cors_anywhere.process.serving import serve
+from tests.doctor.world import PATHS, Origins, origins
+
+PAGE = "https://app.example"
+
+
+def asked(
+    query: list[tuple[str, str]] | dict[str, str], headers: str = "", **settings: Any
+) -> tuple[int, str, str]:
+    """Status, head and body of the answer; `{a}` and the like in values are targets."""
+
+    async def run() -> tuple[int, str, str]:
+        async with origins() as where:
+            pairs = list(query.items()) if isinstance(query, dict) else query
+            filled = [(name, _filled(value, where)) for name, value in pairs]
+            options: dict[str, Any] = {"allow_networks": ("127.0.0.0/8",), "port": 0} | settings
+            async with serve(Settings(**options)) as server:
+                return await _get(server.port, f"/doctor?{urlencode(filled)}", headers)
+
+    return asyncio.run(run())
+
+
+def _filled(value: str, where: Origins) -> str:
+    row, _, rest = value.partition("|")
+    return where.fill(rest, PATHS[row]) if rest else where.fill(value, "")
+
+
+async def _get(port: int, path: str, headers: str) -> tuple[int, str, str]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: proxy.test\r\nConnection: close\r\n"
+        f"{headers or f'Origin: {PAGE}'}\r\n\r\n".encode()
+    )
+    answer = (await reader.read()).decode()
+    writer.close()
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split()[1]), head, body
+
+
+def test_a_page_reads_the_diagnosis_as_the_command_prints_it() -> None:
+    status, head, body = asked({"url": "no field|{a}/{path}", "origin": "{page}"})
+    found = json.loads(body)
+    assert status == 200
+    assert "access-control-allow-origin: *" in head
+    assert (found["cause"], found["method"]) == ("MissingAllowOriginHeader", "GET")
+    assert "address" not in {step["step"] for step in found["steps"]}
+
+
+def test_headers_method_and_credentials_are_part_of_the_question() -> None:
+    query = [
+        ("url", "a header, not allowed|{a}/{path}"),
+        ("origin", "{page}"),
+        ("header", "X-Key: 1"),
+    ]
+    found = json.loads(asked(query)[2])
+    assert (found["cause"], found["failedParameter"]) == (
+        "HeaderDisallowedByPreflightResponse",
+        "x-key",
+    )
+    query = [("url", "credentials and a star|{a}/{path}"), ("credentials", "1")]
+    found = json.loads(asked([*query, ("origin", "{page}")])[2])
+    assert found["cause"] == "WildcardOriginNotAllowed"
+
+
+def test_a_method_that_may_change_something_is_never_sent() -> None:
+    found = json.loads(asked({"url": "{a}/home", "method": "POST", "origin": "{page}"})[2])
+    assert found["steps"][-1]["step"] == "request"
+    assert "was not sent" in found["steps"][-1]["reason"]
+
+
+def test_the_line_for_the_proxy_has_its_own_address() -> None:
+    query = {"url": "http://api.example/", "origin": "https://app.example"}
+    found = json.loads(asked(query)[2])
+    assert found["fix"]["proxy"]["url"] == "http://proxy.test/http://api.example/"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"allow_networks": ()}, "destination_ip_prohibited"),
+        ({"deny_targets": ("127.0.0.1",)}, "http_request_denied"),
+        ({"allow_targets": ("api.example",)}, "http_request_denied"),
+    ],
+)
+def test_it_asks_no_target_that_the_proxy_would_not(settings: dict[str, Any], error: str) -> None:
+    found = json.loads(asked({"url": "{a}/home", "origin": "{page}"}, **settings)[2])
+    assert found["cause"] == error
+
+
+def test_it_serves_nobody_whom_the_proxy_does_not() -> None:
+    query = {"url": "{a}/home"}
+    assert asked(query, "X-Nothing: 1")[0] == 400
+    assert asked(query, allow_origins=("https://else.example",))[0] == 403
+
+
+def test_its_questions_count_against_the_limits() -> None:
+    async def run() -> list[int]:
+        async with serve(Settings(port=0, rate_limits=("1/hour",))) as server:
+            path = f"/doctor?{urlencode({'url': 'x.example'})}"
+            return [(await _get(server.port, path, ""))[0] for _ in range(2)]
+
+    assert asyncio.run(run()) == [200, 429]
+
+
+def test_one_question_makes_a_bounded_number_of_requests() -> None:
+    found = json.loads(asked({"url": "redirect for ever|{a}/{path}", "origin": "{page}"})[2])
+    assert found["cause"] == "http_request_denied"
+    assert sum(step["step"] == "redirect" for step in found["steps"]) == MOST_EXCHANGES
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ([], "url is missing"),
+        ([("url", "")], "url is missing"),
+        ([("url", "x"), ("url", "y")], "given twice"),
+        ([("url", "x"), ("what", "y")], 'no parameter "what"'),
+        ([("url", "x"), ("method", "G T")], "method"),
+        ([("url", "x"), ("origin", "nobody")], "origin"),
+        ([("url", "x"), ("redirect", "never")], "redirect"),
+        ([("url", "x"), ("header", "X")], "header"),
+        ([("header", "A: b")] * 50, "parameters"),
+        ([("explain", "hello")], "no message of CORS"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_400_and_says_why(
+    query: list[tuple[str, str]], said: str
+) -> None:
+    status, _, body = asked(query)
+    assert status == 400
+    assert said in body
+
+
+def test_a_pasted_message_is_explained() -> None:
+    message = (
+        "Access to fetch at 'https://api.example/' from origin 'https://app.example' has been"
+        " blocked by CORS policy: No 'Access-Control-Allow-Origin' header is present on the"
+        " requested resource."
+    )
+    found = json.loads(asked({"explain": message})[2])
+    assert (found["browser"], found["cause"]) == ("Chromium", "MissingAllowOriginHeader")
+
+
+def test_without_the_page_there_is_no_doctor() -> None:
+    assert asked({"url": "{a}/home"}, page=False)[0] == 400
