@@ -42,15 +42,22 @@ class Serving(Protocol):
         ...
 
 
-def take_port(given: Given, settings: Settings | None, server: Serving) -> list[socket.socket]:
-    """Take the port, also when other settings are wrong: a port in use is reported with them."""
+def take_port(
+    given: Given, settings: Settings | None, server: Serving, *, checking: bool = False
+) -> list[socket.socket]:
+    """Take the port, also when other settings are wrong: a port in use is reported with them. Who
+    is only `checking` may do so beside the proxy that has it, before that is told to reload."""
     listening = settings or _listening_only(given)
     if listening is None:
         return []
     try:
         return server.bind(listening)
     except OSError as error:
-        given.blame(*_bind_problem(listening, error))
+        setting, text = _bind_problem(listening, error)
+        if checking and error.errno == errno.EADDRINUSE:
+            given.doubt(setting, f"{text}. A proxy that runs already may reload with this")
+        else:
+            given.blame(setting, text)
         return []
 
 

@@ -67,7 +67,7 @@ def serve_given(
     """Serve with what was given, or say everything that is wrong with it. `check` stops there."""
     settings = Settings.from_given(given)
     handed = _handed_over(given, environment)
-    sockets = handed or take_port(given, settings, server)
+    sockets = handed or take_port(given, settings, server, checking=check)
     made = [] if handed else names_of(sockets)
     if settings is None or given.mistakes:
         _give_back(sockets, made)

@@ -16,6 +16,7 @@ import pytest
 
 from cors_anywhere.config.problems import Problem, SettingsError
 from cors_anywhere.config.settings import Settings
+from cors_anywhere.process.command import main
 from cors_anywhere.process.reloading import FIXED, carried_out, renewed
 from tests.support import PATIENCE
 from tests.support.process import Command, command
@@ -218,6 +219,20 @@ def test_all_workers_reload_and_a_mistake_is_told_once(tmp_path: Path) -> None:
     played(conversation, tmp_path, "--help-file", str(file), "--workers", "2")
 
 
+def test_what_a_reload_would_find_can_be_checked_beside_the_running_proxy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origins = tmp_path / "origins"
+    origins.write_text("https://page.test\n")
+    with running(tmp_path, "--allow-origin", f"@{origins}") as proxy:
+        line = ["--check", "--port", str(proxy.port), "--allow-origin", f"@{origins}"]
+        assert main(line, {}) == 0
+        assert "A proxy that runs already may reload with this" in capsys.readouterr().err
+        origins.write_text("page.test/x\n")
+        assert main(line, {}) == 2
+        assert "origins:1: " in capsys.readouterr().err
+
+
 # --- the rule -------------------------------------------------------------------------------------
 
 
@@ -232,6 +247,7 @@ def test_what_was_taken_at_start_stays(name: str) -> None:
         "workers": 2, "max_connections": 5,
         "max_connections_per_client": 9, "connect_timeout": 9.0,
         "access_log": "json", "log_level": "debug", "log_file": "log",
+            "store": "shared",
     }  # fmt: skip
     found = renewed(Settings(), said(Settings(**{name: values[name]})))  # type: ignore[arg-type]
     assert found == Settings()
