@@ -113,10 +113,11 @@ def idle_words(read: Read) -> Iterator[Problem]:
         for item in read[allow]:
             if covers(read[deny], item):
                 yield Problem(allow, f"{_name(item)} is denied too, and stays denied")
-    removed = {name.lower() for name in read["remove_headers"]}
-    for name, _ in read["set_headers"]:
-        if name.lower() in removed:
-            yield Problem("remove_headers", f"{name} is set too, and is sent as it is set")
+    for remove, given in _SET_AND_REMOVED:
+        removed = {name.lower() for name in read[remove]}
+        for name, _ in read[given]:
+            if name.lower() in removed:
+                yield Problem(remove, f"{name} is set too, and is sent as it is set")
     fixed = {name.lower() for name, _ in read["set_headers"]}
     for name in read["allow_header_overrides"]:
         if name.lower() in fixed:
@@ -128,8 +129,16 @@ def idle_words(read: Read) -> Iterator[Problem]:
     yield from limiting.idle(read)
 
 
+_SET_AND_REMOVED: Final = (
+    ("remove_headers", "set_headers"),
+    ("remove_response_headers", "set_response_headers"),
+)
+
+
 def _whole_worlds(read: Read) -> Iterator[Problem]:
     """What was said of everybody, where some were meant."""
+    if read["target_headers"] and read["insecure_targets"]:
+        yield Problem("insecure_targets", "lets whoever answers for a target have what it is sent")
     if read["target_headers"] and any(pattern.text == "null" for pattern in read["allow_origins"]):
         yield Problem("allow_origins", "any site can ask as null, and so use what targets are sent")
     for network in read["trusted_proxies"]:
