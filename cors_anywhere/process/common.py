@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.limits.stores import MEMORY, SHARED, Store
+from cors_anywhere.limits.stores import MEMORY, SHARED, Store, open_store
 from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.observe.sink import Sink
 from cors_anywhere.process.descriptors import LEAST_SHARE
@@ -30,6 +30,8 @@ class Common(NamedTuple):
 def common(log: Sink, settings: Settings, workers: int) -> Common:
     """What so many processes of one command share."""
     store = store_of(settings, SHARED if workers > 1 else MEMORY)
+    if store is None and workers > 1:  # limits may come with a reload, and it must be made before
+        store = open_store(settings.store or SHARED)
     return Common(f"cors-anywhere-{secrets.token_hex(8)}", LineBudget(shared=True), log, store)
 
 

@@ -25,6 +25,7 @@ from cors_anywhere.process.accepting import ACCEPTS_PER_TURN, Acceptor, House
 from cors_anywhere.process.descriptors import client_limit, connection_limit, idle_limit
 from cors_anywhere.process.shares import Shares
 from cors_anywhere.process.sockets import bind, server_tls
+from cors_anywhere.process.unix import names_of, remove
 from cors_anywhere.proxy import Proxy
 from cors_anywhere.rules.client import client_of
 from cors_anywhere.sharing import beyond_share
@@ -60,7 +61,9 @@ async def serve(
     )
     try:
         server = ProxyServer(proxy)
-        server.listen(bind(settings))
+        sockets = bind(settings)
+        names = names_of(sockets)
+        server.listen(sockets)
         try:
             yield server
         finally:
@@ -68,14 +71,16 @@ async def serve(
                 await server.drain(settings.drain_timeout)
             finally:
                 server.abort()
+                remove(names)
     finally:
         await proxy.close()
 
 
 class ProxyServer:
-    """Serves a proxy. Raises OSError for TLS files."""
+    """Serves a proxy. Who does not accept alone shares its sockets with other processes. Raises
+    OSError for TLS files."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Proxy, *, accepts_alone: bool = True) -> None:
         settings = proxy.settings
         self.proxy = proxy
         self._service = WireService(proxy)
@@ -91,7 +96,7 @@ class ProxyServer:
             beyond_share(),
             self._turn_away,
             server_tls(settings),
-            ACCEPTS_PER_TURN if settings.workers == 1 else 1,
+            ACCEPTS_PER_TURN if accepts_alone else 1,
         )
         self._house = house
         self._acceptor = Acceptor(house, self.connections)

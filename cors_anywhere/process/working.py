@@ -54,7 +54,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
         log=common.log,
         store=common.store,
     )
-    server = ProxyServer(proxy)
+    server = ProxyServer(proxy, accepts_alone=duty.part is None)
     server.listen(duty.sockets)
     LOG.info(
         "At most %d client connections at a time, %d of one client",

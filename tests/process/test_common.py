@@ -47,7 +47,13 @@ def test_the_parts_of_a_target_s_cap_are_the_cap() -> None:
 
 
 def test_where_nothing_is_limited_there_is_no_store() -> None:
-    assert common(Sink(), Settings(), 2).store is None
+    assert common(Sink(), Settings(), 1).store is None
+
+
+def test_workers_have_a_store_for_the_limits_that_a_reload_may_bring() -> None:
+    kept = common(Sink(), Settings(), 2).store
+    assert isinstance(kept, TableStore)
+    assert kept.is_shared
 
 
 @pytest.mark.parametrize(
