@@ -235,6 +235,8 @@ def full_backlog() -> Iterator[int]:
         for sock in queued:
             sock.setblocking(False)
             sock.connect_ex(("127.0.0.1", port))
-        yield port
-        for sock in queued:
-            sock.close()
+        try:
+            yield port
+        finally:
+            for sock in queued:
+                sock.close()

@@ -168,6 +168,11 @@ async def fetch(proxy: Proxy, url: str, method: str = "GET", body: bytes = b"") 
         return await connection.reply(method)
 
 
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 class Held(NamedTuple):
     """What a process holds that a request could leave behind."""
 
@@ -185,7 +190,7 @@ class Held(NamedTuple):
         return cls(
             len(asyncio.all_tasks()),
             len(timers),
-            len(os.listdir("/proc/self/fd")),
+            descriptors(),
             len(proxy.server.connections),
             len(proxy.cors.egress._pool),
         )

@@ -15,7 +15,7 @@ from tests.support import PATIENCE
 from tests.support.clock import quiet
 from tests.support.dns import SILENT, StubDns
 from tests.support.target import Do, Endless, Script, Target, full_backlog, target
-from tests.support.wire import Client, Held, Proxy, client, fetch, proxied, until
+from tests.support.wire import Client, Held, Proxy, client, descriptors, fetch, proxied, until
 
 LATER = {"connect_timeout": 6 * PATIENCE}
 """So that no deadline ends what the client's leaving should; the others are longer anyway."""
@@ -128,6 +128,7 @@ def test_a_pooled_connection_is_given_up_with_the_request_that_used_it() -> None
 
 def test_a_client_that_leaves_while_the_name_is_looked_up_leaves_nothing() -> None:
     async def gone(dns: StubDns) -> None:
+        unused = descriptors()
         resolver = CachingResolver(servers=(dns.server,))
         async with proxied(resolver=resolver, **LATER) as proxy:
             with pytest.raises(DnsError):  # opens what the resolver keeps for itself
@@ -139,6 +140,7 @@ def test_a_client_that_leaves_while_the_name_is_looked_up_leaves_nothing() -> No
                 connection.leave()
                 assert await until(lambda: not proxy.server.connections)
             assert await until(lambda: Held.by(proxy).tasks == before.tasks)
+        assert await until(lambda: descriptors() == unused)  # c-ares closes them in its own thread
 
     with StubDns({"slow.example": SILENT}) as dns:
         asyncio.run(gone(dns))
