@@ -18,6 +18,8 @@ def idle(read: Mapping[str, Any]) -> Iterator[Problem]:
     """The settings, by name and as they are worked with, that limit nothing."""
     for setting in ("rate_limits", "byte_limits"):
         limits: Sequence[RateLimit] = read[setting]
+        if not read["api_keys"] and any(limit.by == "key" for limit in limits):
+            yield Problem(setting, "counts nobody by key: give --api-key")
         for entry in (entry for limit in limits for entry in limit.exemptions.nobody):
             yield Problem(
                 setting,
