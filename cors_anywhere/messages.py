@@ -151,6 +151,7 @@ class Plan(NamedTuple):
     use: Use = Use.DATA
     authorized: bool = False  # the client sent an Authorization or an override, or we a secret
     as_json: bool = False  # its reply is asked for in a JSON text
+    set_cookies: tuple[str, ...] = ()  # of the redirects before, where pages may read them
 
 
 class Answer(NamedTuple):

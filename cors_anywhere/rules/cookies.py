@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cors_anywhere.messages import Mount, Plan
+from cors_anywhere.messages import Mount, Plan, ReplyHead
 from cors_anywhere.rules.headers import EXPOSED_COOKIE, Sorted
 from cors_anywhere.rules.mounts import covers
 
@@ -37,21 +37,30 @@ class Cookies:
 
     def __init__(self, *, pass_on: bool, expose: bool) -> None:
         self._pass_on = pass_on
-        self._expose = expose
+        self.expose = expose
 
-    def restated(self, received: Sorted, values: Sequence[str], plan: Plan, way: Way) -> Sorted:
-        """The fields of a reply with those that say its cookies, whose values are given."""
+    def restated(self, received: Sorted, plan: Plan, way: Way) -> Sorted:
+        """The fields of a reply with those that say its cookies: to a page also those that came
+        with the redirects before it, where a log-in sets them."""
         fields, names, gathered = received
-        if self._expose:
-            fields = [*fields, *[(EXPOSED_COOKIE, value) for value in values]]
+        values = gathered.get("set-cookie", [])
+        if self.expose:
+            fields = [*fields, *[(EXPOSED_COOKIE, value) for value in (*plan.set_cookies, *values)]]
             names = [*names, EXPOSED_COOKIE]
-        if self._pass_on and plan.mount is not None and covers(plan.mount, plan.target):
+        if values and self._pass_on and plan.mount is not None and covers(plan.mount, plan.target):
             kept = [at_mount(value, plan.mount, plan.target.path, way) for value in values]
             fields = [*fields, *[("set-cookie", value) for value in kept if value is not None]]
             if "cache-control" not in names:  # nobody else is to get this cookie
                 fields.append(_PRIVATE)
                 names = [*names, "cache-control"]
         return Sorted(fields, names, gathered)
+
+
+def remembering(plan: Plan, reply: ReplyHead) -> Plan:
+    """The plan of a redirect with the cookies that came with it. They are not sent: only for a page
+    to read."""
+    values = [value for name, value in reply.fields if name.lower() == "set-cookie"]
+    return plan._replace(set_cookies=(*plan.set_cookies, *values)) if values else plan
 
 
 def at_mount(value: str, mount: Mount, path: str, way: Way) -> str | None:

@@ -38,7 +38,7 @@ from cors_anywhere.messages import (
 from cors_anywhere.rules import headers, navigation, redirects, replies, wrapping
 from cors_anywhere.rules.asker import Askers, is_cross_site, may_be_own_page, own_origin
 from cors_anywhere.rules.challenges import silent
-from cors_anywhere.rules.cookies import Cookies, Way
+from cors_anywhere.rules.cookies import Cookies, Way, remembering
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.filters import NEVER_SERVED, ContentTypes, Methods
 from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
@@ -320,6 +320,8 @@ class Policy:
                 and not self._injections.keeps_apart(plan.target, new)
             ):
                 following = redirects.next_plan(plan, reply, new)
+                if self._cookies.expose:
+                    following = remembering(following, reply)
                 if self._methods is None or self._methods.serve(following.method):
                     return Follow(self._judged(following))
         if self._content_types is not None and new is None:
@@ -368,9 +370,8 @@ class Policy:
             )
         if "www-authenticate" in gathered and _is_for_own_page(head):
             places["www-authenticate"] = silent(gathered["www-authenticate"])
-        if "set-cookie" in gathered:  # it is not, but where some pass or are shown
-            way = self._way(head)
-            received = self._cookies.restated(received, gathered["set-cookie"], plan, way)
+        if "set-cookie" in gathered or plan.set_cookies:  # only where some pass or are shown
+            received = self._cookies.restated(received, plan, self._way(head))
         fields = self._replies.proxied(
             received,
             plan=plan,

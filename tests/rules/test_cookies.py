@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cors_anywhere.messages import Fields, Plan
-from cors_anywhere.rules.cookies import Cookies, Way, at_mount
+from cors_anywhere.messages import Fields, Plan, ReplyHead
+from cors_anywhere.rules.cookies import Cookies, Way, at_mount, remembering
 from cors_anywhere.rules.headers import Sorted
 from cors_anywhere.rules.mounts import parse_mount
 from tests.support.urls import parse_path
@@ -164,9 +164,8 @@ HERE = plan("https://a.test/base/x")
 
 def restated(what: Plan, *fields: tuple[str, str], pass_on: bool, expose: bool) -> Sorted:
     names = [name for name, _ in fields]
-    return Cookies(pass_on=pass_on, expose=expose).restated(
-        Sorted(list(fields), names, {}), ["a=b", "c=d; Path=/no"], what, PLAIN
-    )
+    received = Sorted(list(fields), names, {"set-cookie": ["a=b", "c=d; Path=/no"]})
+    return Cookies(pass_on=pass_on, expose=expose).restated(received, what, PLAIN)
 
 
 def test_cookies_of_a_mount_pass_and_make_the_reply_private() -> None:
@@ -190,7 +189,8 @@ def test_what_the_target_says_of_caches_stays() -> None:
     ],
 )
 def test_no_other_cookie_passes(elsewhere: Plan) -> None:
-    assert restated(elsewhere, pass_on=True, expose=False) == Sorted([], [], {})
+    got = restated(elsewhere, pass_on=True, expose=False)
+    assert (got.fields, got.names) == ([], [])
 
 
 @pytest.mark.parametrize("what", [HERE, plan("https://b.test/", mounted=False)])
@@ -198,3 +198,13 @@ def test_a_page_reads_all_of_them_as_they_came(what: Plan) -> None:
     got = restated(what, pass_on=False, expose=True)
     shown = [("x-cors-set-cookie", "a=b"), ("x-cors-set-cookie", "c=d; Path=/no")]
     assert (got.fields, got.names) == (shown, ["x-cors-set-cookie"])
+
+
+def test_it_reads_those_of_the_redirects_before_and_no_mount_gets_them() -> None:
+    moved = ReplyHead(302, "", (("Set-Cookie", "x=1"), ("Location", "/"), ("set-cookie", "y=2")), 0)
+    what = remembering(HERE, moved)
+    got = restated(what, pass_on=True, expose=True)
+    shown = [value for name, value in got.fields if name == "x-cors-set-cookie"]
+    assert shown == ["x=1", "y=2", "a=b", "c=d; Path=/no"]
+    assert [value for name, value in got.fields if name == "set-cookie"] == ["a=b; Path=/api"]
+    assert remembering(HERE, moved._replace(fields=())) is HERE

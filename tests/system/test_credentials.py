@@ -142,7 +142,8 @@ def test_no_other_page_reaches_the_mount(proxy: Front, target: Site) -> None:
 @pytest.fixture(scope="module")
 def showing(kind: str, _target: Site) -> Iterator[Front]:
     """Without credentials, and with cookies to be read."""
-    with front(kind, **OPEN, expose_set_cookie=True, mounts=(("/api", _target.url),)) as running:
+    mounts = (("/api", _target.url),)
+    with front(kind, **OPEN, expose_set_cookie=True, mounts=mounts, open_proxy=True) as running:
         yield running
 
 
@@ -156,6 +157,16 @@ def test_a_page_may_read_cookies_by_option(showing: Front, target: Site) -> None
     seen = showing.page(f"api{_with_cookie(target)}")
     assert seen.get("x-cors-set-cookie") == "a=b; Domain=x.test, c=d"
     assert "x-cors-set-cookie" in seen.exposed
+
+
+def test_it_may_read_those_of_a_redirect_that_the_proxy_followed(
+    showing: Front, other: Site
+) -> None:
+    moved = redirect("/home").replace(b"Location:", b"Set-Cookie: session=1\r\nLocation:")
+    seen = showing.page(other.on("/login", moved))
+    assert (seen.status, len(other.requests)) == (200, 2)
+    assert seen.get("x-cors-set-cookie") == "session=1"
+    assert other.last.get("cookie") is None
 
 
 def test_a_target_cannot_forge_what_is_shown(proxy: Front, other: Site) -> None:
