@@ -102,7 +102,9 @@ class Record:
         head, plan, failure = self.head, self.plan, self.failure
         first = plan.first if plan is not None else target
         last = plan.target if plan is not None else target
-        hops = tuple(Hop(hop.status, shown(hop.url)) for hop in plan.hops) if plan else ()
+        hops: tuple[Hop, ...] = ()
+        if plan is not None and plan.hops:
+            hops = tuple(Hop(hop.status, shown(hop.url)) for hop in plan.hops)
         asked_for = None if first is None else shown(first.url)
         return Outcome(  # by position: names would cost a third of it
             request_id,

@@ -28,16 +28,25 @@ class JsonLines:
     def of_outcome(self, outcome: Outcome) -> str:
         """The line of one request. Durations are in seconds, sizes in octets of the body."""
         status, origin = outcome.status, outcome.origin
+        method, target = outcome.method, outcome.target
         level = "error" if status is not None and status >= 500 else "info"
-        fields = "" if origin is None else f'"Origin":[{quoted(printable(origin))}]'
+        page = "" if origin is None else f'"Origin":[{quoted(printable(origin))}]'
+        rest = _connection(outcome)
+        if outcome.end is not End.COMPLETE or outcome.error or outcome.rule or outcome.detail:
+            rest = _fault(outcome) + rest
+        if outcome.hops:
+            rest = _hops(outcome) + rest
+        if outcome.key is not None:
+            rest = f',"user_id":{quoted(outcome.key)}{rest}'
         return (
             f'{{"level":"{level}","ts":{self._now():.6f},"logger":"cors_anywhere.access"'
             f',"msg":"handled request","request_id":"{outcome.request_id}"'
-            f',"request":{{"client_ip":{quoted(outcome.client)},"method":{_text(outcome.method)}'
-            f',"uri":{_url(outcome.target, MOST_OF_A_URL)},"headers":{{{fields}}}}}{_user(outcome)}'
-            f',"bytes_read":{outcome.received},"duration":{outcome.times.total:.6f}'
-            f',"size":{outcome.sent},"status":{0 if status is None else status}'
-            f"{_hops(outcome)}{_fault(outcome)}{_connection(outcome)}}}"
+            f',"request":{{"client_ip":{quoted(outcome.client)}'
+            f',"method":{"null" if method is None else quoted(method)}'
+            f',"uri":{"null" if target is None else quoted(cut(target, MOST_OF_A_URL))}'
+            f',"headers":{{{page}}}}},"bytes_read":{outcome.received}'
+            f',"duration":{outcome.times.total:.6f},"size":{outcome.sent}'
+            f',"status":{status or 0}{rest}}}'
         )
 
     def of_message(self, level: str, text: str, logger: str = "cors_anywhere") -> str:
@@ -48,15 +57,9 @@ class JsonLines:
         )
 
 
-def _user(outcome: Outcome) -> str:
-    return "" if outcome.key is None else f',"user_id":{quoted(outcome.key)}'
-
-
 def _hops(outcome: Outcome) -> str:
-    if not outcome.hops:
-        return ""
-    hops = ",".join(f"[{hop.status},{_url(hop.url, MOST_OF_A_HOP)}]" for hop in outcome.hops)
-    return f',"redirects":[{hops}],"final":{_url(outcome.final, MOST_OF_A_URL)}'
+    hops = ",".join(f"[{hop.status},{quoted(cut(hop.url, MOST_OF_A_HOP))}]" for hop in outcome.hops)
+    return f',"redirects":[{hops}],"final":{quoted(cut(outcome.final or "", MOST_OF_A_URL))}'
 
 
 def _fault(outcome: Outcome) -> str:
@@ -80,11 +83,3 @@ def _connection(outcome: Outcome) -> str:
     if times.first_octet is not None:
         said += f',"first_octet":{times.first_octet:.6f}'
     return said
-
-
-def _url(url: str | None, most: int) -> str:
-    return "null" if url is None else quoted(cut(url, most))
-
-
-def _text(text: str | None) -> str:
-    return "null" if text is None else quoted(text)
