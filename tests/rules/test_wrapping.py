@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -184,6 +185,18 @@ def test_a_bomb_goes_no_further_than_the_bound(coding: str, pack: Any) -> None:
     for size in (MOST + 1, 2**24):
         with pytest.raises(ResponseBodyTooLarge):
             wrap(pack(b"x" * size), field)
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_bound() -> None:
+    packed = gzip.compress(bytes(2**24))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResponseBodyTooLarge):
+            wrap(packed, ("Content-Encoding", "gzip"))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2**20
 
 
 def test_an_empty_body_needs_no_decoding() -> None:
