@@ -221,3 +221,26 @@ def test_what_waits_is_written_when_the_program_ends(path: Path) -> None:
     code = "import sys; from cors_anywhere.observe.sink import Sink; Sink(sys.argv[1]).write('a')"
     subprocess.run([sys.executable, "-c", code, path], check=True, timeout=60)
     assert written(path) == ["a"]
+
+
+FULL = """
+import resource, sys
+from cors_anywhere.observe.sink import Sink
+sink = Sink(sys.argv[1])
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (25, before[1]))
+for name in "abc":
+    sink.write(name * 9)
+sink._rest()
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
+sink.write("d")
+sink.close()
+"""
+
+
+def test_after_a_line_that_was_written_in_part_the_next_begins_its_own(path: Path) -> None:
+    """A limit of the file's size stands for the end of a disk."""
+    subprocess.run([sys.executable, "-c", FULL, path], check=True, timeout=60)
+    lines = written(path)
+    assert lines[:3] == ["aaaaaaaaa", "bbbbbbbbb", "ccccc"]
+    assert lines[3:] == ["d", "3 lines of the log were left out: File too large"]

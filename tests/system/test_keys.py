@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.support.fronts import HERE, Front, front
 from tests.support.process import started
 from tests.support.site import Site
+from tests.support.waiting import eventually, has
 
 ANN = "0123456789abcdef"
 BOB = "fedcba9876543210"
@@ -120,3 +122,17 @@ def test_the_log_names_the_holder_and_never_the_key(target: Site, tmp_path: Path
     told = [(e["status"], e.get("user_id"), e.get("rule")) for e in entries if "status" in e]
     assert told == [(200, "ann", None), (200, "bob", None), (401, None, "api-key")]
     assert not [key for key in (ANN, BOB, "0123456789abcdeX") if key in text]
+
+
+def test_a_file_of_keys_is_read_again_on_sighup(target: Site, tmp_path: Path) -> None:
+    keys, log = tmp_path / "keys", tmp_path / "log"
+    keys.write_text(f"ann: {ANN}\n")
+    options = ("--api-key", f"@{keys}", "--allow-network", "127.0.0.0/8", "--log-file", str(log))
+    with started(*options) as running:
+        proxy = Front("command", running.port)
+        asking = (BY_ANN, f"x-cors-anywhere-key: {BOB}")
+        assert [proxy.ask(target.url, field).status for field in asking] == [200, 401]
+        keys.write_text(f"bob: {BOB}\n")
+        running.process.send_signal(signal.SIGHUP)
+        assert eventually(has(log, "Reloaded"))
+        assert [proxy.ask(target.url, field).status for field in asking] == [401, 200]
