@@ -29,6 +29,7 @@ check: .venv/developing
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Both forms, at once where there are two cores. Tests skip what they lack, and say so; where CI is
 # true nothing may be missing.
