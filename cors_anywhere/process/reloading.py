@@ -7,7 +7,6 @@ know: where settings come from, or what is served with them.
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -65,7 +64,12 @@ def carried_out(change: Callable[[], object]) -> bool:
     """Whether a change of what is served could be made; if not, the log says why."""
     try:
         change()
-    except (OSError, ssl.SSLError, ValueError) as error:
-        LOG.error("Not reloaded, everything stays as it is: %s", error)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        tell_of(error)
         return False
     return True
+
+
+def tell_of(error: Exception) -> None:
+    """Says why the settings stay."""
+    LOG.error("Not reloaded, everything stays as it is: %s", error)

@@ -14,12 +14,13 @@ from collections.abc import Callable
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
+from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
 from cors_anywhere.process.logs import reopen_log, start_log
 from cors_anywhere.process.orders import Line, Order, by_signals
-from cors_anywhere.process.reloading import carried_out, renewed
+from cors_anywhere.process.reloading import renewed, tell_of
 from cors_anywhere.process.sockets import bind, server_tls
 from cors_anywhere.process.supervisor import Supervisor
 from cors_anywhere.process.working import Duty, work
@@ -63,6 +64,9 @@ async def _serve(duty: Duty, announce: Callable[[], object]) -> int:
 
 
 def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
+    has_public_suffix("example.com")  # whose list is read once, not by every worker
+    duty = duty._replace(tls=server_tls(duty.settings))
+
     async def serve(number: int, sock: socket.socket) -> int:
         line = Line(sock)
         own = duty._replace(part=lambda settings: part_of(settings, number, count))
@@ -71,9 +75,14 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
     def may_reload() -> bool:
         nonlocal duty
         settings = renewed(duty.settings, duty.again)
-        if settings is None or not carried_out(lambda: server_tls(settings)):
+        if settings is None:
             return False
-        duty = duty._replace(settings=settings)
+        try:
+            tls = server_tls(settings)
+        except OSError as error:  # ssl.SSLError among them
+            tell_of(error)
+            return False
+        duty = duty._replace(settings=settings, tls=tls)
         supervisor.patience = _patience(settings)
         LOG.info("Reloaded")
         return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -77,10 +78,12 @@ async def serve(
 
 
 class ProxyServer:
-    """Serves a proxy. Who does not accept alone shares its sockets with other processes. Raises
-    OSError for TLS files."""
+    """Serves a proxy. Who does not accept alone shares its sockets with other processes; `tls` is
+    what all of them speak, else it is made of the settings. Raises OSError for TLS files."""
 
-    def __init__(self, proxy: Proxy, *, accepts_alone: bool = True) -> None:
+    def __init__(
+        self, proxy: Proxy, *, accepts_alone: bool = True, tls: ssl.SSLContext | None = None
+    ) -> None:
         settings = proxy.settings
         self.proxy = proxy
         self._service = WireService(proxy)
@@ -95,7 +98,7 @@ class ProxyServer:
             Unavailable(),
             beyond_share(),
             self._turn_away,
-            server_tls(settings),
+            tls or server_tls(settings),
             ACCEPTS_PER_TURN if accepts_alone else 1,
         )
         self._house = house

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ class Duty(NamedTuple):
     sockets: list[socket.socket]
     common: Common
     again: Again
+    tls: ssl.SSLContext | None = None
+    """Made before the first worker: a client's session is resumed by whichever it comes to."""
     part: Callable[[Settings], Settings] | None = None
     """From the command's settings to a worker's own; None for who has no supervisor."""
 
@@ -54,7 +57,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
         log=common.log,
         store=common.store,
     )
-    server = ProxyServer(proxy, accepts_alone=duty.part is None)
+    server = ProxyServer(proxy, accepts_alone=duty.part is None, tls=duty.tls)
     server.listen(duty.sockets)
     LOG.info(
         "At most %d client connections at a time, %d of one client",

@@ -124,10 +124,10 @@ class Shutdown(NamedTuple):
     status: int
 
 
-async def shutdown_under_load() -> Shutdown:
+async def shutdown_under_load(*options: str) -> Shutdown:
     slow = Slow()
     server = await asyncio.start_server(slow.serve, "127.0.0.1", 0)
-    with command() as proxy:
+    with command(*options) as proxy:
         load = Load(proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
         running = asyncio.ensure_future(load.run())
         assert await until(lambda: load.sent >= BEFORE, within=6 * PATIENCE)
@@ -143,8 +143,9 @@ async def shutdown_under_load() -> Shutdown:
     return Shutdown(load, in_flight, status)
 
 
-def test_no_request_of_a_thousand_is_lost(capfd: pytest.CaptureFixture[str]) -> None:
-    seen = asyncio.run(shutdown_under_load())
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_request_of_a_thousand_is_lost(workers: str, capfd: pytest.CaptureFixture[str]) -> None:
+    seen = asyncio.run(shutdown_under_load("--workers", workers))
     load = seen.load
     assert len(load.replies) == load.sent >= BEFORE
     assert [reply for reply in load.replies if (reply.status, reply.end) != (200, "whole")] == []

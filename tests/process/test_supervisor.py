@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,8 +21,10 @@ import pytest
 from tests.support import PATIENCE
 from tests.support.process import Command, command, sockets_of
 from tests.support.target import Do, Step, Target, Until, target
+from tests.support.tls import Tls
 from tests.support.wire import Client, client, until
 
+Session = ssl.SSLSession | None
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -125,6 +129,23 @@ def test_workers_name_one_instance_and_know_its_address() -> None:
         assert len(tokens) == 1
 
     played(conversation)
+
+
+def test_a_client_s_tls_session_is_resumed_by_whichever_worker_it_comes_to(tls: Tls) -> None:
+    def shake(port: int, session: Session) -> tuple[Session, bool | None]:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+            context = tls.trust
+            with context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as sock:
+                sock.sendall(b"GET /iscorsneeded HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                while sock.recv(1000):
+                    pass
+                return sock.session, sock.session_reused
+
+    files = ("--tls-cert", tls.cert, "--tls-key", tls.key)
+    with command("--workers", "2", *files) as proxy:
+        session, _ = shake(proxy.port, None)
+        # The odds that all come to one of two workers: a thousand to one.
+        assert [shake(proxy.port, session)[1] for _ in range(10)] == [True] * 10
 
 
 # --- the end --------------------------------------------------------------------------------------
