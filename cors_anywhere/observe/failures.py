@@ -17,6 +17,9 @@ from cors_anywhere.outcome import End, Outcome
 _TELL_SECONDS = 1.0
 """After which what was left out is told if nothing else comes: a flood may be the last of all."""
 
+_INTERNAL = "proxy_internal_error"
+"""A hook's mistake, or one of ours: it has been logged where it was made."""
+
 
 class FailureLog:
     """Logs refusals and failures, at most a few each second, and how many it left out."""
@@ -29,6 +32,8 @@ class FailureLog:
 
     def __call__(self, outcome: Outcome) -> None:
         """One request was refused, or has failed. A loop runs."""
+        if outcome.error == _INTERNAL:
+            return
         if not self._budget.take():
             self._omit()
             return

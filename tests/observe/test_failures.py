@@ -74,6 +74,13 @@ def test_a_failure_weighs_more_than_a_refusal(
     assert record.levelname == level
 
 
+def test_what_was_logged_where_it_went_wrong_is_not_told_twice(
+    log: FailureLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    log(failed(ProxyError()))
+    assert not caplog.records
+
+
 def test_nothing_that_a_stranger_sent_begins_a_line(
     log: FailureLog, caplog: pytest.LogCaptureFixture
 ) -> None:
