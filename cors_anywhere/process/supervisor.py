@@ -88,6 +88,7 @@ class Supervisor:
         self._before = before
         self._interpreter = Interpreter()
         self._stopping = False
+        self._tired = False  # somebody asked twice: to be killed is no failure then
         self._kill_at: float | None = None
         self._served = False
         self._status = 0
@@ -167,6 +168,7 @@ class Supervisor:
             notify("STOPPING=1")
             self._stop(self.patience + GRACE_SECONDS)
         elif order is Order.AT_ONCE:
+            self._tired = True
             self._stop(AT_ONCE_SECONDS)
         elif self._stopping or not self._before.get(order, _always)():
             return
@@ -240,7 +242,7 @@ class Supervisor:
         worker.hang_up()
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended ({status})"
         if self._stopping:
-            if status:
+            if status and not (self._tired and status == -signal.SIGKILL):
                 LOG.error("Worker %d (process %d) %s", worker.number + 1, pid, how)
                 self._status = FAILED
             return

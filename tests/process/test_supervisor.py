@@ -228,6 +228,18 @@ def test_a_worker_that_is_stuck_is_killed_in_the_end_and_the_status_says_so() ->
     played(conversation, options=("--drain-timeout", "0"))
 
 
+def test_a_stuck_worker_does_not_keep_who_asks_twice_and_is_no_failure_then() -> None:
+    async def conversation(proxy: Command, _: Target) -> None:
+        stuck, other = proxy.workers()
+        os.kill(stuck, signal.SIGSTOP)
+        proxy.process.terminate()
+        assert await until(lambda: not sockets_of(other))
+        proxy.process.terminate()
+        assert await ended(proxy) == 0
+
+    played(conversation, options=("--drain-timeout", "600"))
+
+
 def test_workers_do_not_outlive_the_command() -> None:
     async def conversation(proxy: Command, _: Target) -> None:
         workers = proxy.workers()
