@@ -41,9 +41,10 @@ from cors_anywhere.outcome import Outcome
 from cors_anywhere.pages import home as pages
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.addresses import Guard
+from cors_anywhere.rules.choices import Choices
 from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.own import Documents
-from cors_anywhere.rules.policy import Choices, Policy
+from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sharing import SharedRelay
 from cors_anywhere.sides import Client, Meter
 

@@ -10,7 +10,7 @@ import pytest
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.proxy import Proxy, choices
 from cors_anywhere.relay import Relay
-from cors_anywhere.rules.policy import Choices
+from cors_anywhere.rules.choices import Choices
 from cors_anywhere.sharing import SharedRelay
 
 

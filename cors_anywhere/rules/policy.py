@@ -8,7 +8,6 @@ or how anything is sent: every answer is a value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from cors_anywhere.errors import (
     BodyTooLarge,
@@ -17,7 +16,6 @@ from cors_anywhere.errors import (
     ProxyAuthenticationDemanded,
     ProxyError,
     ResponseBodyTooLarge,
-    UpgradeFailed,
 )
 from cors_anywhere.messages import (
     Answer,
@@ -36,57 +34,20 @@ from cors_anywhere.messages import (
     Use,
 )
 from cors_anywhere.rules import headers, navigation, redirects, replies, wrapping
-from cors_anywhere.rules.asker import Askers, is_cross_site, may_be_own_page, own_origin
-from cors_anywhere.rules.challenges import silent
-from cors_anywhere.rules.cookies import Cookies, Way, remembering
+from cors_anywhere.rules.asker import Askers, own_origin
+from cors_anywhere.rules.choices import Choices
+from cors_anywhere.rules.cookies import remembering
+from cors_anywhere.rules.delivery import Delivery
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.filters import NEVER_SERVED, ContentTypes, Methods
-from cors_anywhere.rules.injections import HANDSHAKE, Injections, to_continue
-from cors_anywhere.rules.keys import Key, Keys
+from cors_anywhere.rules.injections import Injections, to_continue
+from cors_anywhere.rules.keys import Keys
 from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.navigation import use_of
-from cors_anywhere.rules.origins import OriginPattern
 from cors_anywhere.rules.overrides import Overrides
 from cors_anywhere.rules.own import Documents, OwnPages
 from cors_anywhere.rules.reading import Read, Reader
-from cors_anywhere.rules.secrets import Secret
-from cors_anywhere.rules.targets import TargetPattern, Targets, refused_as_itself
-
-
-class Choices(NamedTuple):
-    """What the operator chose, compiled."""
-
-    base_path: str
-    default_scheme: str
-    mounts: tuple[Mount, ...]
-    open_proxy: bool  # whether a path may name any URL
-    allow_origins: tuple[OriginPattern, ...]
-    deny_origins: tuple[OriginPattern, ...]
-    require_headers: tuple[str, ...]
-    api_keys: tuple[Key, ...]
-    allow_credentials: bool
-    expose_set_cookie: bool
-    allow_targets: tuple[TargetPattern, ...]
-    deny_targets: tuple[TargetPattern, ...]
-    allow_private: tuple[TargetPattern, ...]
-    some_network_is_allowed: bool
-    remove_headers: tuple[str, ...]
-    set_headers: tuple[tuple[str, str], ...]
-    allow_header_overrides: tuple[str, ...]
-    target_headers: tuple[Secret, ...]
-    set_response_headers: tuple[tuple[str, str], ...]
-    remove_response_headers: tuple[str, ...]
-    forwarded_headers: bool
-    cors_max_age: int  # seconds; 0: not sent
-    redirect_same_origin: bool
-    allow_navigation: bool
-    max_redirects: int
-    allow_methods: tuple[str, ...]
-    deny_methods: tuple[str, ...]
-    allow_content_types: tuple[str, ...]
-    max_body_bytes: int | None
-    max_response_bytes: int | None
-    max_get_bytes: int
+from cors_anywhere.rules.targets import Targets, refused_as_itself
 
 
 class Policy:
@@ -153,15 +114,8 @@ class Policy:
                 cookies=choices.allow_credentials,
             )
         )
-        self._cookies = Cookies(pass_on=choices.allow_credentials, expose=choices.expose_set_cookie)
-        added = dict(choices.set_response_headers)
         self._methods = Methods.chosen(choices.allow_methods, choices.deny_methods)
         self._content_types = ContentTypes.chosen(choices.allow_content_types)
-        self._reply_table = headers.reply_table(
-            remove=choices.remove_response_headers,
-            replace=added,
-            cookies=choices.allow_credentials or choices.expose_set_cookie,
-        )
         self._replies = replies.Replies(
             navigation_page,
             by_origin=self._askers.by_origin,
@@ -169,6 +123,7 @@ class Policy:
             max_age=choices.cors_max_age,
             added=choices.set_response_headers,
         )
+        self._delivery = Delivery(choices, self._doors, self._mounts, self._replies)
 
     # --- the first question -------------------------------------------------------------------
 
@@ -320,7 +275,7 @@ class Policy:
                 and not self._injections.keeps_apart(plan.target, new)
             ):
                 following = redirects.next_plan(plan, reply, new)
-                if self._cookies.expose:
+                if self._choices.expose_set_cookie:
                     following = remembering(following, reply)
                 if self._methods is None or self._methods.serve(following.method):
                     return Follow(self._judged(following))
@@ -328,7 +283,7 @@ class Policy:
             self._content_types.check(reply)
         if plan.as_json:
             return wrapping.gathering(reply, self._most_gathered)
-        return self._deliver(head, plan, reply)
+        return self._delivery.deliver(head, plan, reply, self._credited(head))
 
     def gathered(
         self, head: RequestHead, plan: Plan, reply: ReplyHead, octets: bytes, seconds: float
@@ -360,42 +315,6 @@ class Policy:
             raise
         return plan._replace(exception_only=exception_only, private=private)
 
-    def _deliver(self, head: RequestHead, plan: Plan, reply: ReplyHead) -> Deliver:
-        received = self._reply_table.sort(reply.fields)
-        gathered = received.gathered
-        places: dict[str, str | None] = {}
-        if "location" in gathered or "content-location" in gathered:
-            places = redirects.relocated(
-                plan, reply, gathered, lambda place: self._lead_to(place, head, plan)
-            )
-        if "www-authenticate" in gathered and _is_for_own_page(head):
-            places["www-authenticate"] = silent(gathered["www-authenticate"])
-        if "set-cookie" in gathered or plan.set_cookies:  # only where some pass or are shown
-            received = self._cookies.restated(received, plan, self._way(head))
-        fields = self._replies.proxied(
-            received,
-            plan=plan,
-            places=places,
-            keep_length=head.method == "HEAD" or reply.status == 304,
-            credited=self._credited(head),
-        )
-        if reply.status == 101:
-            _check_switch(reply)
-            fields = [*fields, *HANDSHAKE]
-        return Deliver(reply.status, replies.clean_reason(reply.reason), fields)
-
-    def _lead_to(self, place: Target, head: RequestHead, plan: Plan) -> str:
-        """The URL by which the client gets at what a target names: through the proxy if possible.
-        Only mounts lead into mounts."""
-        own_url = self._doors.own_url(head.scheme, head.get("host"), head.base)
-        if plan.mount is None:
-            return f"{own_url}/{place.url}"
-        path = self._mounts.path_to(place)
-        if path is not None:
-            return own_url + path
-        through = self._choices.open_proxy and plan.use is not Use.DOCUMENT
-        return f"{own_url}/{place.url}" if through else place.url
-
     # --- the proxy's own replies --------------------------------------------------------------
 
     def target_of(self, head: RequestHead) -> Target | None:
@@ -422,24 +341,6 @@ class Policy:
             return None
         return self._askers.credited(head.get("origin"))
 
-    def _way(self, head: RequestHead) -> Way:
-        index = head.by_name()
-        cross_site = is_cross_site(index, own_origin(head.scheme, index.get("host")))
-        base = self._doors.own_url(head.scheme, None, head.base)
-        return Way(base, head.scheme == "https", cross_site)
-
 
 def _exceeds(length: Length, limit: int) -> bool:
     return isinstance(length, int) and length > limit
-
-
-def _is_for_own_page(head: RequestHead) -> bool:
-    index = head.by_name()
-    return may_be_own_page(index, own_origin(head.scheme, index.get("host")))
-
-
-def _check_switch(reply: ReplyHead) -> None:
-    """A target may switch to the protocol that it was asked for only (RFC 9110 section 7.8)."""
-    protocols = [value.lower() for name, value in reply.fields if name.lower() == "upgrade"]
-    if protocols != ["websocket"]:
-        raise UpgradeFailed
