@@ -100,7 +100,7 @@ async def whole(connection: TargetConnection) -> tuple[int, bytes]:
 async def closing(connection: TargetConnection) -> None:
     """Returns when the connection has ended."""
     while not connection.closed:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(SHORT / 5)
 
 
 # --- what is sent --------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 # --- under load ---------------------------------------------------------------------------------
 
-KEPT, EACH_SECOND, BEFORE = 20, 100, 1000
+KEPT, EACH_SECOND, BEFORE = 20, 300, 1000
 """Clients that keep their connection; others that take a new one each; requests until the signal.
-At 50 to 300 ms a request the former ask about 100 times a second too."""
+At 10 to 100 ms a request the former ask about 300 times a second too."""
 
 
 class Slow:
@@ -47,7 +47,7 @@ class Slow:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 self.in_flight += 1
-                await asyncio.sleep(self._random.uniform(0.05, 0.3))
+                await asyncio.sleep(self._random.uniform(0.01, 0.1))
                 await self.goes_on.wait()
                 self.in_flight -= 1
                 at = f"{time.monotonic():.6f}".encode()

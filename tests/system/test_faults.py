@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults import FAULTS, SILENCE, Cut, Fault, Refusal, Whole, said
 from tests.support import PATIENCE
+from tests.support.clock import hasty
 from tests.support.target import Do, Pause, Script, target
 from tests.support.tls import Tls
 from tests.support.wire import Held, Seen, client, fetch, proxied, until
@@ -35,7 +36,7 @@ async def suffer(fault: Fault, tls: Tls) -> tuple[Seen, float]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_the_client_sees_what_the_table_says_in_time(fault: Fault, tls: Tls) -> None:
-    seen, seconds = asyncio.run(suffer(fault, tls))
+    seen, seconds = hasty(suffer(fault, tls))
     expected = fault.expected
     if isinstance(expected, Cut):
         check_cut(seen, expected)
@@ -74,7 +75,7 @@ def test_a_redirect_that_cannot_be_followed_leads_no_browser_there_either(junk: 
         async with proxied() as proxy, target(said(reply.encode())) as server:
             return await fetch(proxy, server.url)
 
-    seen = asyncio.run(redirected())
+    seen = hasty(redirected())
     assert (seen.status, seen.fields.get("location")) == (302, None)
 
 
@@ -88,7 +89,7 @@ def test_a_redirect_to_octets_that_are_no_utf_8_is_followed_as_they_are() -> Non
             assert (await fetch(proxy, server.url)).body == b"hello"
             return server.requests
 
-    assert asyncio.run(followed())[1].startswith(b"GET /%FF%FE HTTP/1.1\r\n")
+    assert hasty(followed())[1].startswith(b"GET /%FF%FE HTTP/1.1\r\n")
 
 
 HELLO: Script = said(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
@@ -104,7 +105,7 @@ async def twice(*scripts: Script, method: str = "GET", body: bytes = b"") -> tup
 
 
 def test_a_connection_that_ended_well_serves_again() -> None:
-    _, second, connections = asyncio.run(twice((*HELLO, *HELLO)))
+    _, second, connections = hasty(twice((*HELLO, *HELLO)))
     assert (second.body, connections) == (b"hello", 1)
 
 
@@ -121,7 +122,7 @@ def test_a_connection_that_ended_well_serves_again() -> None:
     ids=["more-than-length", "a-reply-ahead", "204-body", "after-last-chunk", "close", "1.0"],
 )
 def test_a_connection_that_cannot_be_trusted_serves_no_other_request(first: Script) -> None:
-    _, second, connections = asyncio.run(twice(first, HELLO))
+    _, second, connections = hasty(twice(first, HELLO))
     assert (second.status, second.body, connections) == (200, b"hello", 2)
 
 
@@ -133,7 +134,7 @@ def test_a_reply_that_comes_before_it_is_asked_for_serves_nobody(late: bytes) ->
             await asyncio.wait_for(server.ended.wait(), PATIENCE)
             return (await fetch(proxy, server.url)).body, server.connections
 
-    assert asyncio.run(idle_noise()) == (b"hello", 2)
+    assert hasty(idle_noise()) == (b"hello", 2)
 
 
 @pytest.mark.parametrize("end", [Do.FIN, Do.RST], ids=["FIN", "RST"])
@@ -142,7 +143,7 @@ def test_an_idempotent_request_that_met_a_closed_connection_is_sent_once_more(
     method: str, end: Do
 ) -> None:
     dying = (*HELLO, Do.REQUEST, end)
-    _, second, connections = asyncio.run(twice(dying, HELLO, method=method))
+    _, second, connections = hasty(twice(dying, HELLO, method=method))
     assert (second.status, second.end, connections) == (200, "whole", 2)
 
 
@@ -152,13 +153,13 @@ def test_an_idempotent_request_that_met_a_closed_connection_is_sent_once_more(
 )
 def test_no_other_request_is_sent_twice(method: str, body: bytes, end: Do) -> None:
     dying = (*HELLO, Do.REQUEST, end)
-    _, second, connections = asyncio.run(twice(dying, HELLO, method=method, body=body))
+    _, second, connections = hasty(twice(dying, HELLO, method=method, body=body))
     assert (second.status, second.error, connections) == (502, "connection_terminated", 1)
 
 
 def test_a_request_is_sent_once_more_but_not_twice_more() -> None:
     dying = (*HELLO, Do.REQUEST, Do.FIN)
-    _, second, connections = asyncio.run(twice(dying, (Do.REQUEST, Do.FIN), HELLO))
+    _, second, connections = hasty(twice(dying, (Do.REQUEST, Do.FIN), HELLO))
     assert (second.status, second.error, connections) == (502, "connection_terminated", 2)
 
 
@@ -168,13 +169,13 @@ def test_a_request_that_met_the_end_of_a_fresh_connection_is_not_sent_again(end:
         async with proxied() as proxy, target((Do.REQUEST, end), HELLO) as server:
             return await fetch(proxy, server.url), server.connections
 
-    seen, connections = asyncio.run(asked())
+    seen, connections = hasty(asked())
     assert (seen.status, seen.error, connections) == (502, "connection_terminated", 1)
 
 
 def test_a_request_that_was_half_answered_is_not_sent_again() -> None:
     dying = (*HELLO, Do.REQUEST, b"HTTP/1.1 2", Do.FIN)
-    _, second, connections = asyncio.run(twice(dying, HELLO))
+    _, second, connections = hasty(twice(dying, HELLO))
     assert (second.status, second.error, connections) == (502, "connection_terminated", 1)
 
 
@@ -193,7 +194,7 @@ def test_a_reply_that_comes_before_the_upload_is_complete_arrives_whole(end: Do)
             sending.cancel()
             return seen
 
-    seen = asyncio.run(early())
+    seen = hasty(early())
     assert (seen.status, seen.body, seen.end) == (413, b"hello", "whole")
 
 
@@ -211,7 +212,7 @@ def test_a_failure_that_nobody_foresaw_is_a_500_and_not_silence(
         async with proxied(resolver=Broken()) as proxy:
             return await fetch(proxy, "http://a.example/")
 
-    seen = asyncio.run(asked())
+    seen = hasty(asked())
     assert (seen.status, seen.error, seen.end) == (500, "proxy_internal_error", "whole")
     assert seen.fields["access-control-allow-origin"] == "*"
     assert "RuntimeError: a.example" in caplog.text

@@ -12,7 +12,9 @@ from tests.support.site import Site, Wire, redirect, reply, site
 from tests.support.tls import Tls
 
 LIMIT = 1000
-SHORT = 1.0
+SHORT = 0.2
+"""Seconds, for a target that never answers in time."""
+
 LARGE = 8 * 2**20
 
 
@@ -20,17 +22,22 @@ SETTINGS = {
     **OPEN,
     "max_body_bytes": LIMIT,
     "max_response_bytes": LIMIT,
-    "head_timeout": SHORT,
-    "idle_timeout": SHORT,
     "deny_targets": ("denied.example.com",),
 }
-"""Little patience, and little room."""
+"""Little room."""
 
 
 @pytest.fixture(scope="module")
 def roomy(kind: str) -> Iterator[Front]:
     """With the limits that it has by default."""
     with front(kind, **OPEN) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty(kind: str) -> Iterator[Front]:
+    """With little patience."""
+    with front(kind, **OPEN, head_timeout=SHORT, idle_timeout=SHORT) as running:
         yield running
 
 
@@ -98,8 +105,8 @@ def silent(wire: Wire) -> None:
     assert wire.reader.read(1) == b""  # until the proxy leaves
 
 
-def test_a_target_that_does_not_answer_is_a_504(proxy: Front, target: Site) -> None:
-    seen = proxy.page(target.on("/", silent))
+def test_a_target_that_does_not_answer_is_a_504(hasty: Front, target: Site) -> None:
+    seen = hasty.page(target.on("/", silent))
     assert (seen.status, seen.reason, seen.error) == (
         504,
         "Gateway Timeout",
@@ -109,12 +116,12 @@ def test_a_target_that_does_not_answer_is_a_504(proxy: Front, target: Site) -> N
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
-def test_silence_within_a_reply_aborts_it(proxy: Front, target: Site, framing: str) -> None:
+def test_silence_within_a_reply_aborts_it(hasty: Front, target: Site, framing: str) -> None:
     def answer(wire: Wire) -> None:
         wire.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n3\r\nabc\r\n".encode())
         silent(wire)
 
-    with proxy.connect() as connection:
+    with hasty.connect() as connection:
         connection.ask(target.on("/", answer))
         assert connection.head()[0] == 200
         with pytest.raises(ConnectionResetError):

@@ -199,7 +199,7 @@ def test_a_pipeline_that_is_never_read_costs_little_and_ends() -> None:
                     await connection.writer.drain()
             return proxy.resident("VmHWM") - before
 
-    with command("--client-stall-timeout", "2") as proxy:
+    with command("--client-stall-timeout", "0.5") as proxy:
         grown = asyncio.run(asyncio.wait_for(flooded(proxy), 60))
     print(f"A pipeline that is never read: {grown / MIB:.1f} MiB")
     assert grown <= 8 * MIB
