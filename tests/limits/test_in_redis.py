@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from cors_anywhere.limits import in_redis
 from cors_anywhere.limits.in_redis import RedisStore
 from cors_anywhere.limits.table import Table, TableStore
 from cors_anywhere.limits.windows import Ask
@@ -172,6 +173,11 @@ def test_keys_are_hashed_and_end_by_themselves(redis: RedisServer) -> None:
         assert 0 < int(left.strip(b":\r\n")) <= 2 * MINUTE * 1000
 
     run()
+
+
+def test_no_request_waits_longer_than_is_promised() -> None:
+    """Its own patience, and the least that a call is given behind another."""
+    assert in_redis.PATIENCE + in_redis._LEAST <= 0.05
 
 
 # --- trouble --------------------------------------------------------------------------------------

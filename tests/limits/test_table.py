@@ -136,6 +136,10 @@ def test_one_whose_windows_are_over_goes_before_one_that_counts(clock: Clock) ->
     assert [hits(table, key, 1, amount=9)[0].remaining for key in "abcdefgh"] == [7] * 8
 
 
+def test_all_keys_there_can_be_take_less_than_64_mib() -> None:
+    assert len(Table()._memory) < 16 * 2**20
+
+
 # --- processes ------------------------------------------------------------------------------------
 
 
@@ -154,7 +158,11 @@ def forked(work: Callable[[], int]) -> Iterator[int]:
             status = work()
         finally:
             os._exit(status)
-    yield pid
+    try:
+        yield pid
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)  # it waits for who has failed
+        raise
 
 
 def status_of(pid: int) -> int:
@@ -168,6 +176,35 @@ def test_processes_that_count_at_once_count_exactly(shared: Table) -> None:
         with forked(lambda: allowed(shared, "one for all", each, amount)) as pid:
             pids.append(pid)
     assert sum(map(status_of, pids)) == amount
+
+
+def test_a_request_waits_for_the_process_that_counts_the_same_key(
+    shared: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds the key's lock held, and looks again when the other has counted."""
+    ready, tell = os.pipe()
+    go, let_go = os.pipe()
+
+    def count_slowly() -> int:
+        place, ask = shared._place("a"), Ask("a", 1, 60)
+        shared._lock([place])
+        os.write(tell, b".")
+        os.read(go, 1)
+        shared._write(place, ask, *shared._look(place, ask, time.monotonic()), time.monotonic())
+        shared._unlock()
+        return 0
+
+    def let_the_other_end(_: float) -> None:
+        os.write(let_go, b".")
+        assert status_of(pid) == 0
+        monkeypatch.undo()
+
+    with forked(count_slowly) as pid:
+        os.read(ready, 1)
+        monkeypatch.setattr(time, "sleep", let_the_other_end)
+        assert not allowed(shared, "a", amount=1)
+    for end in (ready, tell, go, let_go):
+        os.close(end)
 
 
 def test_keys_of_one_bucket_do_not_disturb_each_other_in_several_processes() -> None:
