@@ -25,7 +25,7 @@ class Message:
     def __init__(self, root: Root, connection: ServerConnection) -> None:
         self.root = root
         self.connection = connection
-        self.body = b""
+        self.body = bytearray()
         self.left = asyncio.Event()
         self.faults: list[ProxyError] = []
 
