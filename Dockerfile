@@ -5,8 +5,9 @@ FROM ${BASE_IMAGE} AS build
 WORKDIR /source
 COPY . .
 # The installed environment is what the second stage takes: without pip, and with nothing to compile.
-RUN python3 -m venv /build \
- && /build/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /dist . \
+RUN tools/compiler python3 \
+ && python3 -m venv /build \
+ && CORSANYWHERE_COMPILE=1 /build/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /dist . \
  && python3 -m venv /opt/cors-anywhere \
  && /opt/cors-anywhere/bin/pip install --no-cache-dir /dist/*.whl \
  && /opt/cors-anywhere/bin/pip uninstall --yes pip setuptools

@@ -56,6 +56,18 @@ def test_nothing_that_is_compiled_awaits_while_an_exception_waits() -> None:
                 assert not waits, f"{path}:{waits[0].lineno}"
 
 
+def test_nothing_that_is_compiled_looks_into_what_it_unpacks_there() -> None:
+    """mypyc 2.4 gives up at `x in (*first, *second)` with an error that names no reason."""
+    package = Path(importlib.import_module("cors_anywhere").__file__ or "").parent
+    for path in built()["compiled_modules"](package.parent):  # type: ignore[operator]
+        for node in ast.walk(ast.parse(Path(path).read_text())):
+            sides = node.comparators if isinstance(node, ast.Compare) else []
+            stars = [
+                one for side in sides for one in ast.walk(side) if isinstance(one, ast.Starred)
+            ]
+            assert not stars, f"{path}:{stars[0].lineno}"
+
+
 def test_a_build_that_is_asked_for_in_other_words_fails() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CORSANYWHERE_COMPILE", "yes")

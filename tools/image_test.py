@@ -148,6 +148,10 @@ def local_path(word: str) -> Path | None:
 def test_image() -> None:
     config = json.loads(buildah("inspect", "--type", "image", IMAGE))["Docker"]["config"]
     require(re.fullmatch(r"[1-9]\d*(:\d+)?", config["User"]), f"user is {config['User']!r}")
+    told = buildah("run", CONTAINER, "--", "cors-anywhere", "--version")
+    require("(compiled)" in told, f"the image says of itself: {told}")
+    left = buildah("run", CONTAINER, "--", "sh", "-c", "command -v gcc cc mypy || true")
+    require(not left, f"the image still has {left}")
     with target() as target_port, container(config) as (process, port):
         wait_until(lambda: get(port, "/iscorsneeded").status == 200, process)
         step("listening; fetching a page")

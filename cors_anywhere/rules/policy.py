@@ -40,7 +40,7 @@ from cors_anywhere.rules.cookies import remembering
 from cors_anywhere.rules.delivery import Delivery
 from cors_anywhere.rules.doors import Asked, Door, Doors, asks_for_websocket
 from cors_anywhere.rules.filters import NEVER_SERVED, ContentTypes, Methods
-from cors_anywhere.rules.injections import Injections, to_continue
+from cors_anywhere.rules.injections import Injections
 from cors_anywhere.rules.keys import Keys
 from cors_anywhere.rules.mounts import Mounts, covers
 from cors_anywhere.rules.navigation import use_of
@@ -217,17 +217,14 @@ class Policy:
         exception_only, private = self._targets.judge(target, mount)
         if mount is not None:
             read = self._mounts_reader.read(head)
-        index, passing, gathered = read
+        index, passing, gathered, continued = read
         fields: Fields = passing
-        continued: Fields = ()
         authorized = "authorization" in index or (
             mount is not None and self._askers.credentials and "cookie" in index
         )
-        if gathered:
-            continued = to_continue(gathered)
-            if headers.OVERRIDES in gathered:
-                fields = self._overrides.apply(fields, gathered[headers.OVERRIDES])
-                authorized = True  # one may have been set so, and caches do not read the field
+        if headers.OVERRIDES in gathered:
+            fields = self._overrides.apply(fields, gathered[headers.OVERRIDES])
+            authorized = True  # one may have been set so, and caches do not read the field
         plan = Plan(
             target,
             head.method,

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cors_anywhere.messages import RequestHead
+from cors_anywhere.messages import Fields, RequestHead
 from cors_anywhere.recent import Recent
 from cors_anywhere.rules.headers import FieldTable
+from cors_anywhere.rules.injections import to_continue
 from cors_anywhere.tokens import HARMLESS
 
 _FIELDS = 32
@@ -23,6 +24,7 @@ class Read(NamedTuple):
     by_name: Mapping[str, str]  # the first value of each, by lower-case name
     passing: tuple[tuple[str, str], ...]  # those that go to the target as they are
     gathered: Mapping[str, Sequence[str]]  # the values that decide something
+    continued: Fields  # see Plan
 
 
 class Reader:
@@ -47,4 +49,4 @@ class Reader:
 
     def _read(self, head: RequestHead) -> Read:
         passing, _, gathered = self._table.sort(head.fields)
-        return Read(head.by_name(), tuple(passing), gathered)
+        return Read(head.by_name(), tuple(passing), gathered, to_continue(gathered))
