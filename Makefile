@@ -34,7 +34,7 @@ check: .venv/developing
 # Both forms, at once where there are two cores. Tests skip what they lack, and say so; where CI is
 # true nothing may be missing.
 test: .venv/developing
-	tools/need unshare=util-linux ip=iproute2 chromium nginx caddy haproxy redis-server || [ "$$CI" != true ]
+	tools/need unshare=util-linux ip=iproute2 chromium nginx apache2 caddy haproxy redis-server || [ "$$CI" != true ]
 	+MAKE='$(MAKE)' $(BIN)/python tools/forms.py $(PYTHON)
 test-plain: .venv/developing
 	$(BIN)/pytest $(ARGS)

@@ -20,6 +20,9 @@ class _Wanted(NamedTuple):
     credentials: bool
 
 
+_ANSWERED: Final = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials")
+"""What an application may have said already."""
+
 _FORBIDDEN_IN_LINES: Final = ("'", '"', "\\", "\n", "\r", "`", "$", "{", "}")
 
 
@@ -80,21 +83,27 @@ def _preflight_fields(wanted: _Wanted) -> list[tuple[str, str]]:
 
 def _nginx(wanted: _Wanted) -> str:
     """Inside a location. nginx adds fields to error replies only where "always" says so, and drops
-    those of a level above as soon as an inner one adds any: hence both in each."""
+    those of a level above as soon as an inner one adds any: hence both in each. What an application
+    behind it says of CORS is hidden, or there would be two values."""
     every = [f'add_header {name} "{value}" always;' for name, value in _fields(wanted)]
     asked = [f'add_header {name} "{value}" always;' for name, value in _preflight_fields(wanted)]
     inner = "\n".join(f"    {line}" for line in [*every, *asked])
-    return "\n".join(every) + f"\nif ($request_method = OPTIONS) {{\n{inner}\n    return 204;\n}}"
+    hidden = [f"proxy_hide_header {name};" for name in _ANSWERED]
+    return "\n".join(
+        [*hidden, *every, "if ($request_method = OPTIONS) {", inner, "    return 204;", "}"]
+    )
 
 
 def _apache(wanted: _Wanted) -> str:
-    """In a virtual host or .htaccess; needs mod_headers and mod_rewrite."""
-    every = [f'Header always set {name} "{value}"' for name, value in _fields(wanted)]
-    asked = [f'Header always set {name} "{value}"' for name, value in _preflight_fields(wanted)]
+    """In a virtual host or .htaccess; needs mod_headers and mod_rewrite. What an application says
+    is in another table than what "always" sets, and both would be sent."""
+    *every, vary = _fields(wanted)
+    every += _preflight_fields(wanted)
     return "\n".join(
         [
-            *every,
-            *asked,
+            *(f"Header onsuccess unset {name}" for name in _ANSWERED),
+            *(f'Header always set {name} "{value}"' for name, value in every),
+            f"Header always merge {vary[0]} {vary[1]}",
             "RewriteEngine On",
             "RewriteCond %{REQUEST_METHOD} =OPTIONS",
             "RewriteRule ^ - [R=204,L]",
@@ -103,12 +112,16 @@ def _apache(wanted: _Wanted) -> str:
 
 
 def _caddy(wanted: _Wanted) -> str:
-    """In a site block."""
-    every = [f'header {name} "{value}"' for name, value in _fields(wanted)]
+    """In a site block. Deferred, a field takes the place of the application's own."""
+    *every, vary = _fields(wanted)
     asked = [f'    header {name} "{value}"' for name, value in _preflight_fields(wanted)]
     return "\n".join(
         [
-            *every,
+            "header {",
+            *(f'    {name} "{value}"' for name, value in every),
+            "    defer",
+            "}",
+            f"header {vary[0]} {vary[1]}",
             "@preflight method OPTIONS",
             "handle @preflight {",
             *asked,
