@@ -4,9 +4,10 @@ ARGS ?=
 
 COMPILED := .venv-compiled
 LEAST := .venv-least
+PAGES := .venv-browsers
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-plain test-uvloop least test-compiled compiled wheel cover fuzz big figures abuse soak bench guard image image-test clean
+.PHONY: install run format check test test-plain test-uvloop least test-compiled compiled wheel browsers cover fuzz big figures abuse soak bench guard image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -75,6 +76,16 @@ test-compiled: compiled
 wheel: .venv/developing
 	tools/compiler $(PYTHON)
 	$(BIN)/python tools/wheels.py
+# What pages and applications use, from npm and PyPI, in a real browser: a few minutes.
+browsers: $(PAGES)/installed
+	CORSANYWHERE_TEST_BROWSERS=1 $(BIN)/pytest tests/browsers $(ARGS)
+$(PAGES)/installed: .venv/developing tests/browsers/package.json tests/browsers/requirements.txt
+	tools/need chromium git node=nodejs npm
+	$(PYTHON) -m venv $(PAGES)
+	$(PAGES)/bin/pip install --quiet --requirement tests/browsers/requirements.txt
+	cp tests/browsers/package.json $(PAGES)/
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix $(PAGES)
+	touch $@
 cover: .venv/developing
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -109,4 +120,4 @@ image-test: install
 	tools/need buildah debootstrap
 	$(BIN)/python tools/image_test.py
 clean:
-	rm -rf .venv $(COMPILED) $(LEAST) build dist *.egg-info
+	rm -rf .venv $(COMPILED) $(LEAST) $(PAGES) build dist *.egg-info

@@ -1,4 +1,5 @@
-"""What the lines say; that they work is shown by the real servers, in test_servers.py."""
+"""What the lines say; that they work is shown by the real servers, in test_servers.py
+and tests/browsers/test_frameworks.py."""
 
 from __future__ import annotations
 
