@@ -73,6 +73,11 @@ async function show(place, { response, blob, failure, milliseconds }) {
       element("p", {}, `${failure} (${time})`));
     return;
   }
+  const refused = ofProxy(response);
+  if (refused) {
+    place.replaceChildren(...await refusal(refused, blob, time));
+    return;
+  }
   const mark = response.ok ? "good" : "bad";
   const rows = [...response.headers].map(([name, value]) => element(
     "tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)));
@@ -80,6 +85,20 @@ async function show(place, { response, blob, failure, milliseconds }) {
     element("p", { class: mark }, `${response.status} ${response.statusText} (${time})`),
     element("table", {}, element("caption", {}, "Headers that a script may read"), ...rows),
     await view(response.headers.get("content-type") ?? "", blob));
+}
+
+// The proxy's own failures say so (RFC 9209), whatever a target says is not among them.
+function ofProxy({ headers }) {
+  return /^cors-anywhere;(?:.*;)? ?error=([a-z_]+)/.exec(headers.get("proxy-status") ?? "")?.[1];
+}
+
+async function refusal(type, blob, time) {
+  const [reason, ...hints] = (await blob.text()).split("\n");
+  return [
+    element("p", { class: "bad" }, `This proxy did not fetch it: ${reason}`),
+    ...hints.map((hint) => element("p", {}, hint)),
+    element("p", { class: "quiet" }, `Its name for that is ${type} (${time}).`),
+  ];
 }
 
 async function view(type, blob) {

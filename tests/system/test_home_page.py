@@ -68,6 +68,7 @@ class Seen(NamedTuple):
     tried: dict[str, Any]
     helped: dict[str, Any]
     linked: dict[str, Any]
+    refused: dict[str, Any]
     explained: str
     complaints: list[str]
     wide: bool
@@ -88,6 +89,7 @@ async def _see(profile: Path) -> Seen:
     async with _browsing(profile) as (chromium, base, where):
         url = f"{where.a}/{PATHS['no field']}"
         tried = await chromium.evaluate(TRIED.replace("URL_TO_TRY", json.dumps(url)))
+        refused = await chromium.evaluate(TRIED.replace("URL_TO_TRY", '"http://10.0.0.1/"'))
         explained = await chromium.evaluate(_explaining())
         await chromium.call(
             "Emulation.setDeviceMetricsOverride",
@@ -108,7 +110,7 @@ async def _see(profile: Path) -> Seen:
         )
         await chromium.open(f"{where.page}/")
         helped = await chromium.evaluate(_helping(base, where))
-        return Seen(tried, helped, linked, explained, complaints, wide, where)
+        return Seen(tried, helped, linked, refused, explained, complaints, wide, where)
 
 
 def _explaining() -> str:
@@ -157,6 +159,13 @@ def test_the_page_shows_the_doctors_steps_and_the_line_to_paste(seen: Seen) -> N
     assert "No 'Access-Control-Allow-Origin' header" in seen.tried["verdict"]
     assert seen.tried["steps"] >= 3
     assert f"/{seen.where.a}/" in seen.tried["snippet"]
+
+
+def test_a_refusal_is_told_as_a_person_would_say_it(seen: Seen) -> None:
+    told = seen.refused["proxied"]
+    assert told.startswith("This proxy did not fetch it: ")
+    assert "destination_ip_prohibited" in told
+    assert "--allow-network" in told or "private" in told
 
 
 def test_what_was_tried_has_an_address_of_its_own(seen: Seen) -> None:
