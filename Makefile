@@ -7,7 +7,7 @@ LEAST := .venv-least
 PAGES := .venv-browsers
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-plain test-uvloop least test-compiled compiled wheel browsers cover fuzz big figures abuse soak bench guard image image-test clean
+.PHONY: install run format check test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse soak bench guard image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -79,6 +79,9 @@ wheel: .venv/developing
 # What pages and applications use, from npm and PyPI, in a real browser: a few minutes.
 browsers: $(PAGES)/installed
 	CORSANYWHERE_TEST_BROWSERS=1 $(BIN)/pytest tests/browsers $(ARGS)
+# The pictures of the home page in docs/.
+screenshots: $(PAGES)/installed
+	CORSANYWHERE_TEST_BROWSERS=1 CORSANYWHERE_TEST_SCREENSHOTS=1 $(BIN)/pytest --quiet tests/browsers/test_home.py
 $(PAGES)/installed: .venv/developing tests/browsers/package.json tests/browsers/requirements.txt
 	tools/need chromium git node=nodejs npm
 	$(PYTHON) -m venv $(PAGES)
