@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SHARE, LEAST, MOST = 0.25, 0.02, 0.5
+SHARE, LEAST, MOST = 0.25, 0.02, 1.0
 """Of a wait that share is waited in the machine's own time, and so many seconds, before the clock
 leaps over the rest: on loopback the kernel hands over at once what is sent, but it has timers of
-its own, of up to 0.2 seconds, for a peer that had no room."""
+its own, of 0.2 seconds and more, for a peer that had no room."""
 
 QUIET_TURNS = 3
 """Of a loop, in which nothing came: what was read is also answered in one of them."""
