@@ -122,7 +122,11 @@ class Simple(tornado.web.RequestHandler):
         self.finish(FEED)
 
     async def _film(self, name: str) -> None:
-        files = {"main.m3u8": MAIN, "low/part.m3u8": PLAYLIST, "low/part0.ts": PART}
+        files: dict[str, str | bytes] = {
+            "main.m3u8": MAIN,
+            "low/part.m3u8": PLAYLIST,
+            "low/part0.ts": PART,
+        }
         self.finish(files[name])
 
     async def _openapi(self, _: str) -> None:
