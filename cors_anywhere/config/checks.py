@@ -21,7 +21,7 @@ from cors_anywhere.rules.headers import (
 )
 from cors_anywhere.rules.overrides import check_overridable
 from cors_anywhere.rules.secrets import Secret
-from cors_anywhere.tokens import is_token
+from cors_anywhere.tokens import is_token, split_port
 
 Check = Callable[[Any], Any]
 """From a setting as it was given to the value that the rules and the wire work with."""
@@ -124,6 +124,24 @@ def socket_path(value: object) -> str:
     text = string(value)
     if not text or len(os.fsencode(text)) > 107:
         raise ValueError(f'"{text}" is no path of a socket: give one of 1 to 107 octets')
+    return text
+
+
+def admin_address(value: object) -> str:
+    """Where the operator's listener is: host:port, or unix:path."""
+    text = string(value)
+    if text.startswith("unix:"):
+        socket_path(text.removeprefix("unix:"))
+        return text
+    try:
+        name, digits = split_port(text)
+    except ValueError:
+        name, digits = "", None
+    if not name or digits is None or not re.fullmatch(r"[0-9]{1,5}", digits):
+        raise ValueError(f'"{text}" is no address: write 127.0.0.1:9090, [::1]:9090 or unix:/path')
+    host(name.strip("[]"))
+    if int(digits) > 65535:
+        raise ValueError(f'"{text}" has a port above 65535')
     return text
 
 

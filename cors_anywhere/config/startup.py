@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from cors_anywhere.config.given import Given
@@ -30,12 +30,17 @@ class Serving(Protocol):
         """Take the port without listening yet. Raises OSError."""
         ...
 
+    def bind_admin(self, settings: Settings) -> list[socket.socket]:
+        """Take the address of the operator's listener, if there is one. Raises OSError."""
+        ...
+
     def run(
         self,
         settings: Settings,
         sockets: list[socket.socket],
         *,
         again: Again,
+        admin: Sequence[socket.socket] = (),
         on_listening: Callable[[], object] | None = None,
     ) -> int:
         """Serve until told to stop; the exit status. `again` reads the settings anew."""
@@ -58,6 +63,23 @@ def take_port(
             given.doubt(setting, f"{text}. A proxy that runs already may reload with this")
         else:
             given.blame(setting, text)
+        return []
+
+
+def take_admin(
+    given: Given, settings: Settings | None, server: Serving, *, checking: bool = False
+) -> list[socket.socket]:
+    """Take the address of the operator's listener, with the mistakes of that."""
+    if settings is None or settings.admin is None:
+        return []
+    try:
+        return server.bind_admin(settings)
+    except OSError as error:
+        text = f'"{settings.admin}" cannot be listened on ({error.strerror or error})'
+        if checking and error.errno == errno.EADDRINUSE:
+            given.doubt("admin", f"{text}. A proxy that runs already may reload with this")
+        else:
+            given.blame("admin", f"{text}: choose another address")
         return []
 
 

@@ -71,6 +71,11 @@ class DirectEgress:
             await exchange.begin_anew()
         return exchange
 
+    @property
+    def idle(self) -> int:
+        """How many connections wait for their next exchange."""
+        return len(self._pool)
+
     def retire(self) -> None:
         """Ends idle connections: another with the same resolver opens those of new requests."""
         self._pool.close()

@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -20,12 +20,13 @@ from cors_anywhere.config.environment import unknown_variables
 from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.problems import Problem
 from cors_anywhere.config.settings import Settings
-from cors_anywhere.config.startup import Serving, take_port
+from cors_anywhere.config.startup import Serving, take_admin, take_port
 from cors_anywhere.process.activation import handed_over
 from cors_anywhere.process.arguments import command
 from cors_anywhere.process.healthcheck import NAME, healthcheck
 from cors_anywhere.process.unix import Names, names_of, remove
 
+_ADMIN: Final = "admin"
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130  # as a shell reports a process that SIGINT ended
 
@@ -67,10 +68,12 @@ def serve_given(
     """Serve with what was given, or say everything that is wrong with it. `check` stops there."""
     settings = Settings.from_given(given)
     handed = _handed_over(given, environment)
-    sockets = handed or take_port(given, settings, server, checking=check)
-    made = [] if handed else names_of(sockets)
+    sockets = handed.serving or take_port(given, settings, server, checking=check)
+    admin = handed.admin or take_admin(given, settings, server, checking=check)
+    made = [*([] if handed.serving else names_of(sockets))]
+    made += [] if handed.admin else names_of(admin)
     if settings is None or given.mistakes:
-        _give_back(sockets, made)
+        _give_back([*sockets, *admin], made)
         _report(given.mistakes)
         return USAGE_ERROR
 
@@ -91,7 +94,7 @@ def serve_given(
             click.echo(f"Warning: {warning}", err=True)
 
     if check:
-        _give_back(sockets, made)
+        _give_back([*sockets, *admin], made)
         lines[0] = "The configuration is valid."
         announce()
         return 0
@@ -100,22 +103,31 @@ def serve_given(
         return Settings.read(given.command_line, environment, quiet=quiet)
 
     try:
-        return server.run(settings, sockets, again=again, on_listening=announce)
+        return server.run(settings, sockets, admin=admin, again=again, on_listening=announce)
     finally:
         remove(made)
 
 
-def _handed_over(given: Given, environment: Mapping[str, str]) -> list[socket.socket]:
-    """The sockets of whoever started this process; they go before addresses."""
+class _Handed(NamedTuple):
+    """The sockets of whoever started this process, by what they are for."""
+
+    serving: list[socket.socket]
+    admin: list[socket.socket]
+
+
+def _handed_over(given: Given, environment: Mapping[str, str]) -> _Handed:
+    """Sockets that were handed over go before addresses; one of the name "admin" is the operator's
+    own."""
     try:
         handed = handed_over(environment)
     except ValueError as error:
         given.mistakes.append(Problem("LISTEN_FDS", str(error)))
-        return []
-    for name in ("hosts", "port", "unix") if handed else ():
+        return _Handed([], [])
+    serving = [sock for name, sock in handed if name != _ADMIN]
+    for name in ("hosts", "port", "unix") if serving else ():
         if given.values.get(name):
             given.doubt(name, "is not listened on: LISTEN_FDS hands over what is")
-    return [sock for _, sock in handed]
+    return _Handed(serving, [sock for name, sock in handed if name == _ADMIN])
 
 
 def _give_back(sockets: Sequence[socket.socket], made: Names) -> None:

@@ -23,6 +23,7 @@ FIXED: Final = (
     "unix",
     "unix_mode",
     "workers",
+    "admin",
     "store",
     "max_connections",
     "max_connections_per_client",

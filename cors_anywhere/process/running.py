@@ -10,22 +10,24 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
 from cors_anywhere.config.suffixes import has_public_suffix
+from cors_anywhere.observe.metrics import WIDTH
+from cors_anywhere.observe.tally import Tally
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
 from cors_anywhere.process.logs import reopen_log, start_log
 from cors_anywhere.process.orders import Line, Order, by_signals
 from cors_anywhere.process.reloading import renewed, tell_of
-from cors_anywhere.process.sockets import bind, server_tls
+from cors_anywhere.process.sockets import bind, bind_admin, server_tls
 from cors_anywhere.process.supervisor import Supervisor
 from cors_anywhere.process.working import Duty, work
 
-__all__ = ["bind", "run"]
+__all__ = ["bind", "bind_admin", "run"]
 
 LOG = logging.getLogger("cors_anywhere")
 
@@ -35,6 +37,7 @@ def run(
     sockets: list[socket.socket],
     *,
     again: Again,
+    admin: Sequence[socket.socket] = (),
     on_listening: Callable[[], object] | None = None,
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit status. `again` reads the settings anew."""
@@ -42,7 +45,8 @@ def run(
     try:
         _calm_garbage_collector()
         count = settings.workers or cores()
-        duty = Duty(settings, sockets, common(log, settings, count), again)
+        tally = Tally(count, WIDTH) if admin else None
+        duty = Duty(settings, sockets, common(log, settings, count), again, list(admin), tally)
         return _run(duty, count, on_listening)
     finally:
         log.close()
@@ -69,7 +73,7 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
 
     async def serve(number: int, sock: socket.socket) -> int:
         line = Line(sock)
-        own = duty._replace(part=lambda settings: part_of(settings, number, count))
+        own = duty._replace(number=number, part=lambda settings: part_of(settings, number, count))
         return await work(own, line.orders, line.ready)
 
     def may_reload() -> bool:
@@ -94,7 +98,7 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
     supervisor = Supervisor(
         lambda number, sock: asyncio.run(serve(number, sock)),
         count,
-        duty.sockets,
+        [*duty.sockets, *duty.admin],
         patience=_patience(duty.settings),
         before={Order.RELOAD: may_reload, Order.REOPEN: reopen},
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import replace
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.unix import bind_unix
+from cors_anywhere.tokens import split_port
 
 
 def bind(settings: Settings) -> list[socket.socket]:
@@ -48,6 +50,18 @@ def bind(settings: Settings) -> list[socket.socket]:
                 sock.close()
             raise
     return sockets
+
+
+def bind_admin(settings: Settings) -> list[socket.socket]:
+    """Takes the address of the operator's listener, if there is one; raises OSError."""
+    if settings.admin is None:
+        return []
+    if settings.admin.startswith("unix:"):
+        path = settings.admin.removeprefix("unix:")
+        return [bind_unix(path, int(settings.unix_mode, 8))]
+    host, port = split_port(settings.admin)
+    assert port is not None  # the settings were checked
+    return bind(replace(settings, hosts=(host.strip("[]"),), port=int(port), unix=None))
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -10,11 +10,12 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
+from cors_anywhere.observe.tally import Tally
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import Common
 from cors_anywhere.process.descriptors import client_limit, idle_limit
@@ -22,6 +23,7 @@ from cors_anywhere.process.logs import reopen_log
 from cors_anywhere.process.orders import Order, Orders
 from cors_anywhere.process.reloading import carried_out, renewed
 from cors_anywhere.process.serving import ProxyServer
+from cors_anywhere.process.watching import Watch
 from cors_anywhere.proxy import Proxy
 
 LOG = logging.getLogger("cors_anywhere")
@@ -34,6 +36,11 @@ class Duty(NamedTuple):
     sockets: list[socket.socket]
     common: Common
     again: Again
+    admin: Sequence[
+        socket.socket
+    ] = ()  # of the operator's listener, which the first process serves
+    tally: Tally | None = None  # in which all processes count, where somebody looks
+    number: int = 0  # of this process, among all that serve
     tls: ssl.SSLContext | None = None
     """Made before the first worker: a client's session is resumed by whichever it comes to."""
     part: Callable[[Settings], Settings] | None = None
@@ -48,8 +55,10 @@ class Duty(NamedTuple):
 async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -> int:
     """Serves until told to stop; the exit status."""
     settings, common = duty.own, duty.common
+    watch = Watch(duty.tally, duty.number, duty.admin)
     proxy = Proxy(
         settings,
+        on_outcome=watch.on_outcome,
         max_idle=idle_limit(),
         client_share=client_limit(settings),
         loop_token=common.loop_token,
@@ -59,6 +68,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
     )
     server = ProxyServer(proxy, accepts_alone=duty.part is None, tls=duty.tls)
     server.listen(duty.sockets)
+    watch.begin(server)
     LOG.info(
         "At most %d client connections at a time, %d of one client",
         server.max_connections,
@@ -75,6 +85,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
     if order is Order.STOP:
         await _finish(server, duty.settings, orders)
     server.abort()
+    await watch.end()
     await server.proxy.close()
     return 0
 

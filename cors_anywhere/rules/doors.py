@@ -44,7 +44,7 @@ _UNSENDABLE = re.compile(r"[^\x21-\x7e\x80-\xff]")
 _VISIBLE = bytes(range(0x21, 0x7F))
 
 
-_OWN = ("/iscorsneeded", "/doctor", "/cors-anywhere.")
+_OWN = ("/iscorsneeded", "/doctor", "/cors-anywhere.", "/healthz")
 
 
 class Door(Enum):
@@ -54,6 +54,7 @@ class Door(Enum):
     NOT_NEEDED = "whether it is needed here"
     PREFLIGHT = "whether a page may ask"
     DOCTOR = "why a page may not read a URL"
+    HEALTH = "whether the proxy serves"
     CLIENT = "the module that pages may load"
     CLIENT_TYPES = "its types"
 
@@ -62,6 +63,7 @@ _NOWHERE = Target("http", "doctor.invalid", 80, "doctor.invalid", "/")  # RFC 26
 
 _OWN_NAMES = {
     "/doctor": Door.DOCTOR,
+    "/healthz": Door.HEALTH,
     "/cors-anywhere.js": Door.CLIENT,
     "/cors-anywhere.d.ts": Door.CLIENT_TYPES,
 }

@@ -176,6 +176,8 @@ class Policy:
         """What is asked of the proxy itself; only the doctor reaches targets."""
         if door is Door.NOT_NEEDED:
             return replies.NOT_NEEDED
+        if door is Door.HEALTH:
+            return replies.HEALTHY
         credited = self._credited(head)
         if door is Door.PREFLIGHT:
             return self._replies.preflight(index, credited)

@@ -22,6 +22,9 @@ class Failing:
     def bind(self, settings: Settings) -> list[socket.socket]:
         raise self.error
 
+    def bind_admin(self, settings: Settings) -> list[socket.socket]:
+        raise self.error
+
     def run(self, settings: Settings, sockets: Any, **_: Any) -> int:
         raise AssertionError
 

@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,11 +35,15 @@ class FakeServer:
             raise
         return [opened]
 
+    def bind_admin(self, settings: Settings) -> list[socket.socket]:
+        return []
+
     def run(
         self,
         settings: Settings,
         sockets: list[socket.socket],
         *,
+        admin: Sequence[socket.socket] = (),
         again: Again,
         on_listening: Callable[[], object] | None = None,
     ) -> int:
@@ -85,6 +89,7 @@ def test_every_option_is_understood() -> None:
     args = []
     values = {"--set-header": "A: b", "--rate-limit": "50 3", "--base-path": "/x"}
     skipped = {"--help-file", "--ca-file", "--tls-cert", "--tls-key", "--no-require-header"}
+    values |= {"--admin": "127.0.0.1:0"}
     values |= {"--host": "127.0.0.1", "--port": "0", "--default-scheme": "https"}
     values |= {"--mount": "/api=https://c.test", "--set-response-header": "A: b"}
     values |= {"--target-header": "a.test: A: b", "--allow-content-type": "image/*"}

@@ -23,4 +23,10 @@ OPTIONS: Final = (
         "N",
         _workers,
     ),
+    Option(
+        "admin",
+        "admin",
+        "Listen there for the operator alone: /metrics, /readyz, /healthz and /status.",
+        "HOST:PORT|unix:PATH",
+    ),
 )

@@ -1,0 +1,112 @@
+"""What is counted of requests, for whoever watches many.
+
+Owns: the series and their places in a row of numbers; nothing that a stranger chooses is one of
+them. Must not know: how they are shown (exposition.py).
+
+A request costs a dozen additions here, nothing is looked up in a registry.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final, TypeGuard
+
+from cors_anywhere import errors
+from cors_anywhere.outcome import End, Outcome
+
+
+def _is_failure(one: object) -> TypeGuard[type[errors.ProxyError]]:
+    return isinstance(one, type) and issubclass(one, errors.ProxyError)
+
+
+OUTCOMES: Final = ("served", "refused", "failed", "aborted", "client_gone")
+CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "none")
+OTHER: Final = "other"
+
+RULES: Final = (  # what refuses a request, and a row for what is not listed here
+    *("allowed-origins", "allowed-targets", "api-key", "bad-port", "body-size", "byte-limit"),
+    *("callback", "content-type", "denied", "denied-origin", "denied-target", "documentation"),
+    *("get-coding", "get-method", "get-room", "get-size", "header-override", "link-local"),
+    *("loop", "loopback", "metadata", "method", "multicast", "navigation", "open-proxy"),
+    *("origin-length", "own-address", "private", "rate-limit", "required-header", "reserved"),
+    *("response-size", "service-worker", "shared", "single-label", "special-name"),
+    *("target-share", "url-parameter", OTHER),
+)
+ERRORS: Final = (  # RFC 9209 section 2.3, of those that are raised
+    *sorted({one.error for one in vars(errors).values() if _is_failure(one) and one.error}),
+    OTHER,
+)
+TIMES: Final = ("look_up", "connect", "first_octet", "total")
+BOUNDS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0)
+"""Seconds: the upper ends of the histograms' buckets, but for the last, which has none."""
+
+GAUGES: Final = ("connections", "idle_target_connections", "store_troubles", "event_loop_lag")
+
+_HISTOGRAM: Final = len(BOUNDS) + 2  # the buckets, one without an end, and the sum
+
+REQUESTS: Final = 0
+REFUSALS: Final = REQUESTS + len(OUTCOMES) * len(CLASSES)
+FAILURES: Final = REFUSALS + len(RULES)
+HISTOGRAMS: Final = FAILURES + len(ERRORS)
+OCTETS: Final = HISTOGRAMS + len(TIMES) * _HISTOGRAM  # received, sent
+CONNECTIONS: Final = OCTETS + 2  # to targets: new, reused
+GAUGE: Final = CONNECTIONS + 2
+WIDTH: Final = GAUGE + len(GAUGES)
+
+_RULE: Final = {rule: place for place, rule in enumerate(RULES, REFUSALS)}
+_ERROR: Final = {error: place for place, error in enumerate(ERRORS, FAILURES)}
+_LATENESS: Final = dict(zip((End.ABORTED, End.CLIENT_GONE), (3, 4), strict=True))
+
+
+class Metrics:
+    """Counts outcomes in a row of WIDTH numbers."""
+
+    def __init__(self, row: memoryview[float]) -> None:
+        self._row = row
+
+    def __call__(self, outcome: Outcome) -> None:
+        """One request has ended."""
+        row = self._row
+        status = outcome.status
+        group = 5 if status is None or not 100 <= status <= 599 else status // 100 - 1
+        row[REQUESTS + _kind(outcome) * len(CLASSES) + group] += 1
+        if outcome.rule is not None:
+            row[_RULE.get(outcome.rule, _RULE[OTHER])] += 1
+        if outcome.error is not None:
+            row[_ERROR.get(outcome.error, _ERROR[OTHER])] += 1
+        row[OCTETS] += outcome.received
+        row[OCTETS + 1] += outcome.sent
+        if outcome.reused is not None:
+            row[CONNECTIONS + outcome.reused] += 1
+        start = HISTOGRAMS
+        for seconds in outcome.times:
+            if seconds:  # a connection that was reused took no time
+                row[start + bisect_left(BOUNDS, seconds)] += 1
+                row[start + _HISTOGRAM - 1] += seconds
+            start += _HISTOGRAM
+
+    def gauge(self, values: Sequence[float]) -> None:
+        """What is so just now, in the order of GAUGES."""
+        for place, value in enumerate(values, GAUGE):
+            self._row[place] = value
+
+
+def _kind(outcome: Outcome) -> int:
+    """The place in OUTCOMES."""
+    if outcome.end is not End.COMPLETE:
+        return _LATENESS[outcome.end]
+    if outcome.rule is not None:
+        return 1
+    return 0 if outcome.error is None else 2
+
+
+def histogram(sums: Sequence[float], number: int) -> tuple[list[tuple[str, float]], float]:
+    """The buckets of one of TIMES, each with all below it, and the sum of what was measured."""
+    start = HISTOGRAMS + number * _HISTOGRAM
+    buckets: list[tuple[str, float]] = []
+    count = 0.0
+    for bound, found in zip((*BOUNDS, float("inf")), sums[start:], strict=False):
+        count += found
+        buckets.append(("+Inf" if bound == float("inf") else str(bound), count))
+    return buckets, sums[start + _HISTOGRAM - 1]

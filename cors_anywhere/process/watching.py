@@ -1,0 +1,85 @@
+"""What one process counts, and where the operator looks.
+
+Owns: that nothing is counted where nobody looks, the beginning and end of the listener, and the
+gauges. Must not know: what is counted, or shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Protocol
+
+from cors_anywhere.observe.metrics import Metrics
+from cors_anywhere.observe.tally import Tally
+from cors_anywhere.outcome import Outcome
+from cors_anywhere.process.serving import ProxyServer
+
+GAUGE_SECONDS = 1.0
+
+
+class _Listener(Protocol):
+    def __call__(self, outcome: Outcome) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Watch:
+    """Of the process with this number; all do nothing without a `tally`. The first process serves
+    the operator's listener on `sockets`."""
+
+    def __init__(self, tally: Tally | None, number: int, sockets: Sequence[socket.socket]) -> None:
+        self._tally = tally
+        self._sockets = list(sockets) if number == 0 else []
+        self._metrics = None if tally is None else Metrics(tally.row(number))
+        self._admin: _Listener | None = None
+        self._measuring: asyncio.Task[None] | None = None
+
+    @property
+    def on_outcome(self) -> Callable[[Outcome], None] | None:
+        """Who is to be told of every request; None for nobody."""
+        return None if self._metrics is None else self._tell
+
+    def begin(self, server: ProxyServer) -> None:
+        """The proxy serves."""
+        if self._tally is None:
+            return
+        self._measuring = asyncio.ensure_future(self._measure(server))
+        if self._sockets:
+            # What it needs takes a tenth of the time to begin, and is loaded where somebody looks.
+            from cors_anywhere.process.admin import Admin, Watched  # noqa: PLC0415
+
+            watched = Watched(
+                self._tally,
+                lambda: server.proxy.settings,
+                lambda: server.ready,
+                version("cors-anywhere"),
+            )
+            self._admin = Admin(watched, self._sockets)
+
+    async def end(self) -> None:
+        """The proxy has served."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+        if self._admin is not None:
+            await self._admin.close()
+
+    def _tell(self, outcome: Outcome) -> None:
+        assert self._metrics is not None
+        self._metrics(outcome)
+        if self._admin is not None:
+            self._admin(outcome)
+
+    async def _measure(self, server: ProxyServer) -> None:
+        """Sets the gauges each second; the last is how late this very look was."""
+        loop = asyncio.get_running_loop()
+        assert self._metrics is not None
+        while True:
+            due = loop.time() + GAUGE_SECONDS
+            await asyncio.sleep(GAUGE_SECONDS)
+            proxy = server.proxy
+            troubles = 0 if proxy.store is None else proxy.store.troubles
+            late = max(0.0, loop.time() - due)
+            self._metrics.gauge((len(server.connections), proxy.egress.idle, troubles, late))

@@ -1,0 +1,137 @@
+"""The operator's listener of the real command."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from tornado.testing import bind_unused_port
+
+from cors_anywhere.process.admin import is_own_host
+from tests.support.process import Command, started
+from tests.support.waiting import eventually
+
+
+def free_port() -> int:
+    sock, port = bind_unused_port()
+    sock.close()
+    return port
+
+
+class Seen:
+    def __init__(self, port: int, path: str, headers: Mapping[str, str] | None = None) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            self.status, self.headers = answer.status, dict(answer.getheaders())
+            self.text = answer.read().decode()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[tuple[Command, int]]:
+    port = free_port()
+    with started("--admin", f"127.0.0.1:{port}", "--set-header", "X-Key: secret") as command:
+        yield command, port
+
+
+def test_requests_of_the_proxy_are_counted(watched: tuple[Command, int]) -> None:
+    command, port = watched
+    Seen(command.port, "/http://localhost:1/", {"Origin": "https://app.example"})
+    lines = Seen(port, "/metrics").text.splitlines()
+    assert 'cors_anywhere_requests_total{outcome="refused",status="4xx"} 1.0' in lines
+    assert any(line.startswith("cors_anywhere_build{") for line in lines)
+
+
+def test_the_proxy_and_the_listener_say_that_they_are_well(watched: tuple[Command, int]) -> None:
+    command, port = watched
+    assert (Seen(command.port, "/healthz").status, Seen(port, "/healthz").text) == (200, "ok\n")
+    assert Seen(port, "/readyz").status == 200
+
+
+def test_the_status_page_escapes_what_strangers_sent_and_shows_no_secret(
+    watched: tuple[Command, int],
+) -> None:
+    command, port = watched
+    strange = {"Origin": "https://<script>alert(1)</script>"}
+    Seen(command.port, "/http://localhost/<script>?token=hidden", strange)
+    page = Seen(port, "/status")
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "<script>" not in page.text
+    assert "hidden" not in page.text
+    assert "secret" not in page.text
+    assert "max_redirects" in page.text
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/readyz", "/healthz"])
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://app.example"}, {"Host": "evil.example"}, {"Host": ""}]
+)
+def test_no_page_of_a_browser_reads_it(
+    watched: tuple[Command, int], path: str, headers: dict[str, str]
+) -> None:
+    assert Seen(watched[1], path, headers).status == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1:9090", True),
+        ("[::1]:9090", True),
+        ("10.1.2.3", True),
+        ("LOCALHOST:1", True),
+        ("metrics.internal:9090", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("[::1", False),
+        ("", False),
+    ],
+)
+def test_its_names_are_addresses_localhost_and_what_was_written(host: str, own: bool) -> None:
+    assert is_own_host(host, "metrics.internal") is own
+
+
+def test_it_is_not_ready_while_newcomers_are_sent_elsewhere() -> None:
+    port = free_port()
+    with started("--admin", f"127.0.0.1:{port}", "--shutdown-delay", "60") as command:
+        command.process.send_signal(signal.SIGTERM)
+        assert eventually(lambda: Seen(port, "/readyz").status == 503)
+        assert Seen(command.port, "/healthz").status == 200
+        command.process.send_signal(signal.SIGTERM)
+        assert command.process.wait(60) == 0
+
+
+def test_what_all_workers_counted_outlives_them() -> None:
+    port = free_port()
+    counted = 'cors_anywhere_requests_total{outcome="served",status="2xx"} 8.0'
+    with started("--admin", f"127.0.0.1:{port}", "--workers", "2") as command:
+        for _ in range(8):
+            Seen(command.port, "/", {"Connection": "close"})
+        assert eventually(lambda: counted in Seen(port, "/metrics").text)
+        for pid in command.workers():
+            os.kill(pid, signal.SIGKILL)
+        assert eventually(lambda: _answers(port) and counted in Seen(port, "/metrics").text)
+
+
+def _answers(port: int) -> bool:
+    try:
+        Seen(port, "/healthz")
+    except OSError:
+        return False
+    return True
+
+
+def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    with started("--admin", f"unix:{path}"), socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert sock.makefile("rb").read().endswith(b"ok\n")
+    assert not path.exists()
