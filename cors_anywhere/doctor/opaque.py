@@ -38,6 +38,12 @@ def check_reply(
         sure = "" if not sniffed else ", unless it is found to be a script or an image"
         reason = f"Warning: opaque response blocking empties a reply of type {kind}{sure}"
         note("no-cors", reason, "Fetch, ORB")
+    if policy != "cross-origin":
+        reason = (
+            "Warning: a page with Cross-Origin-Embedder-Policy: require-corp may not use it:"
+            " Cross-Origin-Resource-Policy: cross-origin is missing"
+        )
+        note("no-cors", reason, "Fetch, CORP check")
     note("no-cors", "the page may use the reply, and read nothing of it", "Fetch")
     return None
 

@@ -59,6 +59,19 @@ def of_reply(address: Address, seen: Seen, fault: Fault | None) -> list[str]:
     return said
 
 
+def of_caches(seen: Seen) -> str | None:
+    """Whether a cache could give this reply to a page that it is not for (RFC 9110 section 12.5.5,
+    Fetch Standard, "CORS protocol and HTTP caches")."""
+    allowed = seen.values("access-control-allow-origin")
+    varies = {item.lower() for item in list_items([seen.values("vary") or ""])}
+    if allowed in (None, "*") or varies & {"origin", "*"}:
+        return None
+    return (
+        "Access-Control-Allow-Origin names one origin, and Vary does not say Origin: a cache may"
+        " hand this reply to a page of another, which may not read it"
+    )
+
+
 def _is_challenge(seen: Seen, kind: str) -> bool:
     if kind != "text/html" or seen.status not in (403, 429, 503):
         return False

@@ -250,6 +250,8 @@ class _Walker:
         for note in notes:
             self._note("reply", f"Warning: {note}", "")
         if crossing and not question.no_cors:
+            if (told := remarks.of_caches(seen)) is not None:
+                self._note("reply", f"Warning: {told}", "Fetch, CORS protocol and HTTP caches")
             self._note("readable", remarks.readable(seen, credentials=question.credentials))
 
     # --- redirects --------------------------------------------------------------------------------

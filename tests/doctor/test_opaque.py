@@ -36,6 +36,11 @@ def test_a_reply_that_would_be_emptied_is_told_of() -> None:
     assert "opaque response blocking" not in checked(("Content-Type", "image/png"))[1]
 
 
+def test_what_a_page_with_an_embedder_policy_may_not_use_is_told() -> None:
+    assert "require-corp" in checked()[1]
+    assert "require-corp" not in checked(("Cross-Origin-Resource-Policy", "cross-origin"))[1]
+
+
 def test_what_such_a_request_does_not_carry_is_told() -> None:
     notes: list[str] = []
     check_request("PUT", [("X-Key", "1")], lambda step, text, spec: notes.append(text))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cors_anywhere.doctor.address import Address, read_address
-from cors_anywhere.doctor.remarks import mixed_content, of_preflight, of_reply, readable
+from cors_anywhere.doctor.remarks import mixed_content, of_caches, of_preflight, of_reply, readable
 from cors_anywhere.doctor.vocabulary import Seen
 
 
@@ -53,3 +53,23 @@ def test_a_star_exposes_all_but_to_requests_with_credentials() -> None:
     reply = Seen(200, "", [("Access-Control-Expose-Headers", "*"), ("X-A", "1")])
     assert readable(reply, credentials=False) == "a script may read every header of the reply"
     assert "hidden" in readable(reply, credentials=True)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "vary", "told"),
+    [
+        ("https://app.example", "Accept-Encoding", True),
+        ("https://app.example", "Accept-Encoding, ORIGIN", False),
+        ("https://app.example", "*", False),
+        ("*", "Accept-Encoding", False),
+    ],
+)
+def test_a_reply_that_a_cache_would_give_to_another_page_is_told_of(
+    allowed: str, vary: str, told: bool
+) -> None:
+    fields = [("Access-Control-Allow-Origin", allowed), ("Vary", vary)]
+    assert (of_caches(Seen(200, "", fields)) is not None) is told
+
+
+def test_a_reply_that_allows_nobody_is_no_matter_of_caches() -> None:
+    assert of_caches(Seen(200, "", [])) is None
