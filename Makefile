@@ -7,7 +7,7 @@ LEAST := .venv-least
 PAGES := .venv-browsers
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse soak bench guard image image-test clean
+.PHONY: install run format check docs test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse soak bench guard image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -31,6 +31,13 @@ check: .venv/developing
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+# The README, the guide and the reference as one site, in build/docs. A link that leads nowhere fails.
+docs: .venv/documenting
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs build/docs
+.venv/documenting: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	touch $@
 
 # Both forms, at once where there are two cores. Tests skip what they lack, and say so; where CI is
 # true nothing may be missing.
@@ -71,7 +78,7 @@ $(COMPILED)/installed: setup.py setup.cfg pyproject.toml tools/build_backend.py 
 # The tests are copied to where no sources are, or they would load those.
 test-compiled: compiled
 	rm -rf $(COMPILED)/checkout && mkdir $(COMPILED)/checkout
-	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
+	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
 	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled $(CURDIR)/$(COMPILED)/bin/python -m pytest $(ARGS)
 wheel: .venv/developing
 	tools/compiler $(PYTHON)

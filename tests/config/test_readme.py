@@ -1,4 +1,4 @@
-"""The README says what is so: its options, variables, dependencies and example."""
+"""The README and the guide say what is so: options, variables, dependencies, links, examples."""
 
 from __future__ import annotations
 
@@ -26,13 +26,24 @@ from tests.support.process import started
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+TEXTS = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+}
+OPTIONS_PAGE = TEXTS["docs/options.md"]
+LINKS = [
+    (name, link)
+    for name, text in sorted(TEXTS.items())
+    for link in dict.fromkeys(re.findall(r"\]\(([^)\s]+)\)", text))
+    if "://" not in link
+]
 
 
-def section(title: str) -> str:
+def section(title: str, text: str = README) -> str:
     """The text under a heading, its subsections included."""
-    found = re.search(rf"^(#+) {re.escape(title)}\n", README, re.MULTILINE)
+    found = re.search(rf"^(#+) {re.escape(title)}\n", text, re.MULTILINE)
     assert found is not None, title
-    rest = README[found.end() :]
+    rest = text[found.end() :]
     following = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
     return rest[: following.start()] if following else rest
 
@@ -61,7 +72,9 @@ def test_the_options_are_those_of_the_command() -> None:
 
 def test_variables_that_come_from_elsewhere_are_explained() -> None:
     known = {name for option in OPTIONS for name in option.legacy} | {*PROXY_VARIABLES}
-    rows = re.findall(r"^\| (`.*?) \|", section("Environment variables"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`.*?) \|", section("Environment variables", OPTIONS_PAGE), re.MULTILINE
+    )
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == known
 
 
@@ -70,26 +83,31 @@ def test_each_dependency_has_a_row_that_says_what_for() -> None:
     assert rows == required("run")
 
 
-@pytest.mark.parametrize("package", [*required("test"), *required("check")])
+@pytest.mark.parametrize("package", [*required("test"), *required("check"), *required("docs")])
 def test_each_tool_is_named(package: str) -> None:
     assert f"`{package}`" in section("Dependencies")
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", README))
-def test_links_lead_somewhere(link: str) -> None:
+@pytest.mark.parametrize(("name", "link"), LINKS)
+def test_links_lead_somewhere(name: str, link: str) -> None:
     path, _, fragment = link.partition("#")
-    assert (ROOT / path).exists()
+    file = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+    assert file.exists()
     if fragment:
-        headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+        headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
         assert fragment in map(anchor, headings)
 
 
-@pytest.mark.parametrize("option", sorted(set(re.findall(r"--[a-z][a-z0-9-]*", README))))
+GUIDE = "".join(text for name, text in TEXTS.items() if not name.startswith("docs/adr"))
+
+
+@pytest.mark.parametrize("option", sorted(set(re.findall(r"(?<!-)--[a-z][a-z0-9-]*", GUIDE))))
 def test_options_in_the_text_exist(option: str) -> None:
     names = {option.flag for option in OPTIONS}
     names |= {name for parameter in doctor.params for name in parameter.opts}
     names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
-    foreign = {"--help", "--check", "--rm", "--bind"}  # the command line's, Docker's, http.server's
+    foreign = {"--help", "--version", "--check"}  # the command line's
+    foreign |= {"--rm", "--bind", "--kill-whom", "--signal"}  # Docker's, http.server's, systemctl's
     assert option in names | foreign
 
 

@@ -40,7 +40,7 @@ class Server(NamedTuple):
 
 SERVERS: Final = {
     "nginx": Server(
-        "README.md",
+        "docs/deploy.md",
         {
             "listen 443 ssl;": "listen 127.0.0.1:PORT ssl;",
             "/etc/ssl/certs/cors.example.com.pem": "HERE/chain.pem",
