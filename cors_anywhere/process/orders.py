@@ -28,6 +28,9 @@ class Order(Enum):
 READY: Final = b"+"
 """What a worker says when it listens."""
 
+_ALL: Final = 4096
+"""Octets: more than ever wait on a line."""
+
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 OTHERS: Final = {signal.SIGHUP: Order.RELOAD, signal.SIGUSR1: Order.REOPEN}
 HEEDED: Final = (*STOPPING, *OTHERS)
@@ -48,17 +51,37 @@ class Interpreter:
         return order
 
 
-Orders = asyncio.Queue[Order]
+class Orders:
+    """What a process is still to do, each order once: files that are read now are read for all who
+    asked until now, and a storm of signals must not keep the order to stop waiting behind it."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Order] = []
+        self._some = asyncio.Event()
+
+    def give(self, order: Order) -> None:
+        """It is done when its turn comes."""
+        if order not in self._waiting:
+            self._waiting.append(order)
+        self._some.set()
+
+    async def get(self) -> Order:
+        """The next one, as soon as there is one."""
+        await self._some.wait()
+        order = self._waiting.pop(0)
+        if not self._waiting:
+            self._some.clear()
+        return order
 
 
 def by_signals() -> Orders:
     """The orders of a process that nobody supervises."""
-    orders: Orders = asyncio.Queue()
+    orders = Orders()
     interpreter = Interpreter()
     loop = asyncio.get_running_loop()
 
     def heard(number: int) -> None:
-        orders.put_nowait(interpreter.order(number))
+        orders.give(interpreter.order(number))
 
     for number in HEEDED:
         loop.add_signal_handler(number, heard, number)
@@ -74,13 +97,13 @@ class Line:
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        self.orders: Orders = asyncio.Queue()
+        self.orders = Orders()
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         sock.setblocking(False)
         self._loop.add_reader(sock, self._read)
         for number in STOPPING:
-            self._loop.add_signal_handler(number, self.orders.put_nowait, Order.STOP)
+            self._loop.add_signal_handler(number, self.orders.give, Order.STOP)
         for number in OTHERS:  # the supervisor's to answer
             self._loop.add_signal_handler(number, _nothing)
         # Blocked since before the fork: until now they would have ended the process.
@@ -95,7 +118,7 @@ class Line:
 
     def _read(self) -> None:
         try:
-            said = self._sock.recv(64)
+            said = self._sock.recv(_ALL)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -103,7 +126,7 @@ class Line:
         if not said:
             self._loop.remove_reader(self._sock)
         for octet in said or Order.STOP.value:
-            self.orders.put_nowait(Order(bytes((octet,))))
+            self.orders.give(Order(bytes((octet,))))
 
 
 def _nothing() -> None:

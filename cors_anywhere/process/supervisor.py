@@ -54,8 +54,8 @@ class Worker:
         if self.line is not None:
             try:
                 self.line.send(order.value)
-            except OSError:
-                LOG.debug("Worker %d has gone", self.number + 1)
+            except OSError:  # or it is stuck, and has more to read than it may ever do
+                LOG.debug("Worker %d does not listen", self.number + 1)
 
     def hang_up(self) -> None:
         """Nobody is at the other end any more."""
@@ -87,6 +87,7 @@ class Supervisor:
         self.patience = patience
         self._before = before
         self._interpreter = Interpreter()
+        self._orders: list[Order] = []  # heard, and not passed on yet; each once
         self._stopping = False
         self._tired = False  # somebody asked twice: to be killed is no failure then
         self._kill_at: float | None = None
@@ -101,11 +102,12 @@ class Supervisor:
         for end in (self._wake, wake):
             end.setblocking(False)
         numbers = (*HEEDED, signal.SIGCHLD)
-        before = {number: signal.signal(number, _noted) for number in numbers}
+        before = {number: signal.signal(number, self._note) for number in numbers}
         former = signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         try:
             for worker in self._workers:
-                self._start(worker)
+                if not self._stopping:
+                    self._start(worker)
             while any(worker.pid for worker in self._workers) or not self._stopping:
                 self._step(announce)
         finally:
@@ -123,9 +125,12 @@ class Supervisor:
         readable, _, _ = select.select([self._wake, *lines], (), (), self._seconds_left())
         for sock in readable:
             if sock is self._wake:
-                self._hear(sock.recv(4096))
+                sock.recv(4096)  # it tells that there is something, _note() what
             else:
                 self._listen_to(lines[sock])
+        orders, self._orders = self._orders, []
+        for order in orders:
+            self._pass_on(order)
         self._reap()
         if not self._served and all(worker.ready for worker in self._workers):
             self._served = True
@@ -144,10 +149,13 @@ class Supervisor:
             due.append(self._kill_at)
         return max(0.0, min(due) - monotonic()) if due else None
 
-    def _hear(self, numbers: bytes) -> None:
-        for number in numbers:
-            if number != signal.SIGCHLD:
-                self._pass_on(self._interpreter.order(number))
+    def _note(self, number: int, _frame: object) -> None:
+        """A signal came, maybe one of thousands: nothing but this list must grow, or be full when
+        the one comes that stops."""
+        if number != signal.SIGCHLD:
+            order = self._interpreter.order(number)
+            if order not in self._orders:
+                self._orders.append(order)
 
     def _listen_to(self, worker: Worker) -> None:
         assert worker.line is not None
@@ -192,19 +200,31 @@ class Supervisor:
     # --- lives ------------------------------------------------------------------------------------
 
     def _start(self, worker: Worker) -> None:
-        """Forks. No signal comes between: it would be taken for one of the parent's."""
-        ours, theirs = socket.socketpair()
+        worker.backoff.started(monotonic())
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._fork(worker, ours, theirs)
+        except OSError as error:  # no process, memory or descriptor is left: it may be again
+            self._missing(worker, f"cannot be started ({error.strerror})")
+
+    def _fork(self, worker: Worker, ours: socket.socket, theirs: socket.socket) -> None:
+        """No signal comes between: it would be taken for one of the parent's."""
         sys.stdout.flush()
         sys.stderr.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
-        worker.pid = os.fork()
-        if not worker.pid:
+        try:
+            worker.pid = os.fork()
+            if not worker.pid:
+                ours.close()
+                self._become(worker.number, theirs)
+        except OSError:
             ours.close()
-            self._become(worker.number, theirs)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
-        theirs.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
+        ours.setblocking(False)
         worker.line, worker.ready = ours, False
-        worker.backoff.started(monotonic())
 
     def _become(self, number: int, line: socket.socket) -> NoReturn:
         """The rest of a worker's life."""
@@ -246,26 +266,21 @@ class Supervisor:
                 LOG.error("Worker %d (process %d) %s", worker.number + 1, pid, how)
                 self._status = FAILED
             return
+        self._missing(worker, f"(process {pid}) {how}")
+
+    def _missing(self, worker: Worker, how: str) -> None:
+        """One is to be started again, unless none of them ever served."""
         if not self._served:
-            LOG.error("Worker %d (process %d) %s before it listened", worker.number + 1, pid, how)
+            LOG.error("Worker %d %s before it listened", worker.number + 1, how)
             self._status = FAILED
             self._pass_on(self._interpreter.order(signal.SIGTERM))
             return
         now = monotonic()
         delay = worker.backoff.died(now)
         worker.due = now + delay
-        LOG.error(
-            "Worker %d (process %d) %s: replaced%s",
-            worker.number + 1,
-            pid,
-            how,
-            f" in {delay:g} s" if delay else "",
-        )
+        soon = f" in {delay:g} s" if delay else ""
+        LOG.error("Worker %d %s: replaced%s", worker.number + 1, how, soon)
 
 
 def _always() -> bool:
     return True
-
-
-def _noted(_number: int, _frame: object) -> None:
-    """The wake-up descriptor tells of it."""

@@ -78,3 +78,15 @@ def test_a_worker_whose_supervisor_has_gone_stops() -> None:
             return await _taken(line, 1)
 
     assert asyncio.run(talk()) == [Order.STOP]
+
+
+def test_what_many_signals_ask_for_is_done_once_and_stopping_does_not_wait() -> None:
+    async def told() -> list[Order]:
+        orders = by_signals()
+        async with asyncio.timeout(PATIENCE):
+            first = [Order.RELOAD, Order.RELOAD, Order.REOPEN, Order.RELOAD, Order.STOP]
+            for order in first:
+                orders.give(order)
+            return [await orders.get() for _ in range(3)]
+
+    assert asyncio.run(told()) == [Order.RELOAD, Order.REOPEN, Order.STOP]

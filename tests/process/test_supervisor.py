@@ -299,14 +299,91 @@ sys.exit(Supervisor(work, 2, [], patience=1).run(lambda: print("listening")))
 
 
 def test_a_worker_that_cannot_begin_is_no_crash_loop_but_the_end() -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", FAILING],
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+    process = run(FAILING)
     assert process.returncode == 1
     assert process.stdout == ""
     assert "ValueError: no way" in process.stderr
     assert "ended (1) before it listened" in process.stderr
+
+
+# --- many signals, and a machine that has nothing left --------------------------------------------
+
+STORM = """
+import os, signal, sys
+from cors_anywhere.process.supervisor import Supervisor
+def work(number, line):
+    line.send(b"+")
+    while line.recv(1) not in (b"s", b""):
+        pass
+    return 0
+def storm():
+    for _ in range(2000):
+        os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(Supervisor(work, 2, [], patience=1).run(storm))
+"""
+
+DEAF = """
+import os, signal, sys, time
+from cors_anywhere.process.orders import Order
+from cors_anywhere.process.supervisor import Supervisor
+def work(number, line):
+    line.send(b"+")
+    time.sleep(600)
+left = 2000
+def again():
+    global left
+    left -= 1
+    os.kill(os.getpid(), signal.SIGHUP if left else signal.SIGTERM)
+    return True
+supervisor = Supervisor(work, 2, [], patience=0, before={Order.RELOAD: again})
+sys.exit(supervisor.run(lambda: os.kill(os.getpid(), signal.SIGHUP)))
+"""
+
+POOR = """
+import errno, logging, os, signal, sys
+from cors_anywhere.process.supervisor import Supervisor
+logging.basicConfig()
+fork, forks = os.fork, []
+def poor():
+    forks.append(1)
+    if len(forks) == 3:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    return fork()
+os.fork = poor
+def work(number, line):
+    line.send(b"+")
+    if len(forks) == 1:
+        os._exit(line.recv(1) != b"r")  # the first one dies when it is told to reload
+    if len(forks) > 3:
+        os.kill(os.getppid(), signal.SIGTERM)
+    while line.recv(1) not in (b"s", b""):
+        pass
+    return 0
+announce = lambda: os.kill(os.getpid(), signal.SIGHUP)
+sys.exit(Supervisor(work, 2, [], patience=1).run(announce))
+"""
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True, text=True, timeout=6 * PATIENCE, check=False,
+    )  # fmt: skip
+
+
+def test_the_order_to_stop_is_heard_behind_thousands_of_others() -> None:
+    assert run(STORM).returncode == 0
+
+
+def test_a_worker_that_does_not_listen_keeps_nobody_from_being_told() -> None:
+    assert run(DEAF).returncode == 1  # it had to be killed
+
+
+def test_a_worker_that_cannot_be_forked_now_is_started_later() -> None:
+    process = run(POOR)
+    assert process.returncode == 0, process.stderr
+    assert "Worker 1 cannot be started (Resource temporarily unavailable)" in process.stderr
 
 
 def test_the_log_tells_of_a_death(tmp_path: Path) -> None:
