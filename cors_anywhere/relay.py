@@ -190,7 +190,9 @@ class Relay:
         return await self._consult(asked)
 
     async def _fetch(self, client: Client, plan: Plan, record: Record) -> None:
-        body = Upload(client, self._replay_bytes, self._max_body) if plan.with_body else None
+        body = (
+            Upload(client, record, self._replay_bytes, self._max_body) if plan.with_body else None
+        )
         while True:
             record.plan = plan
             length = client.head.length if plan.with_body else 0
@@ -216,8 +218,6 @@ class Relay:
                     return
                 plan = decision.plan
             finally:
-                if body is not None:
-                    record.received = body.size
                 if sending is not None and not sending.done():
                     sending.cancel()
                 exchange.release()

@@ -23,8 +23,15 @@ async def tunnel(client: Client, exchange: Exchange, record: Record, idle: float
     A proxy that is told to stop puts a Close frame with 1001 into either direction (RFC 6455
     section 7.4.1), where a frame has ended, and what follows is dropped.
     """
-    inward = _Way(client.read, exchange.send, close_frame(masked=True))
-    outward = _Way(exchange.read, client.send, close_frame(masked=False))
+
+    def received(octets: int) -> None:
+        record.received = octets
+
+    def sent(octets: int) -> None:
+        record.sent = octets
+
+    inward = _Way(client.read, exchange.send, close_frame(masked=True), received)
+    outward = _Way(exchange.read, client.send, close_frame(masked=False), sent)
     tasks: list[asyncio.Future[None]] = []
     farewell = _Farewell((inward, outward), tasks)
     try:
@@ -43,7 +50,6 @@ async def tunnel(client: Client, exchange: Exchange, record: Record, idle: float
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-        record.received, record.sent = inward.octets, outward.octets
     for end in ends:
         if isinstance(end, Exception):  # not the cancellation of the other way
             raise end
@@ -58,6 +64,7 @@ class _Way:
         read: Callable[[], Awaitable[bytes]],
         send: Callable[[bytes], Awaitable[None]],
         close: bytes,
+        passed: Callable[[int], None],
     ) -> None:
         self._read = read
         self._send = send
@@ -65,12 +72,14 @@ class _Way:
         self._frames = Frames()
         self._told = False  # the Close has been sent
         self.leaving = False  # the Close is to be sent
-        self.octets = 0
+        self._passed = passed
+        self._octets = 0
 
     async def carry(self, deadline: asyncio.Timeout, idle: float) -> None:
         """Returns at this side's end, or at its Close frame once it was sent one."""
         while chunk := await self._read():
-            self.octets += len(chunk)
+            self._octets += len(chunk)
+            self._passed(self._octets)  # as it goes: a tunnel may last for days
             ended = self._frames.feed(chunk)
             if not self.leaving:
                 await self._send(chunk)

@@ -9,14 +9,20 @@ from __future__ import annotations
 import asyncio
 
 from cors_anywhere.errors import BodyTooLarge, ProxyError
+from cors_anywhere.messages import Transfer
 from cors_anywhere.sides import Client, Exchange
 
 
 class Upload:
-    """The client's body on its way to the target, the beginning kept for a 307 or 308."""
+    """The client's body on its way to the target, the beginning kept for a 307 or 308. How much of
+    it has come is told to `transfer` as it comes: whoever counts octets does not wait for its end.
+    """
 
-    def __init__(self, client: Client, replay_bytes: int, max_bytes: int | None) -> None:
+    def __init__(
+        self, client: Client, transfer: Transfer, replay_bytes: int, max_bytes: int | None
+    ) -> None:
         self._client = client
+        self._transfer = transfer
         self._kept: list[bytes] | None = []
         self.size = 0
         self._replay_bytes = replay_bytes
@@ -46,6 +52,7 @@ class Upload:
 
     def _keep(self, chunk: bytes) -> None:
         self.size += len(chunk)
+        self._transfer.received = self.size
         if self._max_bytes is not None and self.size > self._max_bytes:
             raise BodyTooLarge
         if self._kept is not None:

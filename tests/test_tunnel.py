@@ -164,3 +164,14 @@ async def test_a_tunnel_that_is_cut_off_while_the_proxy_is_told_to_stop_just_end
         await one.drain()
     await asyncio.wait((one.task,))
     assert one.task.cancelled()
+
+
+@in_loop
+async def test_what_has_passed_is_known_while_a_tunnel_lasts() -> None:
+    one = Tunnel()
+    one.target.says.put_nowait(TEXT)
+    one.page.says.put_nowait(TEXT[:4])
+    await one.page.heard_more()
+    await one.target.heard_more()
+    assert (one.record.sent, one.record.received) == (len(TEXT), 4)
+    one.task.cancel()

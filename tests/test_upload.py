@@ -9,6 +9,7 @@ import pytest
 
 from cors_anywhere.errors import BodyTooLarge, ProxyError, RequestTimeout
 from cors_anywhere.messages import CHUNKED, Answer, Deliver, Length, ReplyHead, RequestHead
+from cors_anywhere.outcome import Record
 from cors_anywhere.upload import Upload
 from tests.support.loopback import in_loop
 
@@ -70,16 +71,20 @@ class Sink:
     def release(self) -> None: ...
 
 
+def sent_on(source: Source, replay_bytes: int, max_bytes: int | None) -> Upload:
+    return Upload(source, Record(source.head, 0.0), replay_bytes, max_bytes)
+
+
 @in_loop
 async def test_the_pieces_arrive_in_order_and_the_end_is_told() -> None:
-    upload, sink = Upload(Source(b"ab", b"c"), 100, None), Sink()
+    upload, sink = sent_on(Source(b"ab", b"c"), 100, None), Sink()
     await upload.pump(sink)
     assert (sink.got, sink.ended, upload.size) == ([b"ab", b"c"], True, 3)
 
 
 @in_loop
 async def test_a_body_within_the_replay_buffer_can_be_sent_again() -> None:
-    upload, again = Upload(Source(b"ab", b"c"), 3, None), Sink()
+    upload, again = sent_on(Source(b"ab", b"c"), 3, None), Sink()
     assert not upload.replayable
     await upload.pump(Sink())
     assert upload.replayable
@@ -89,7 +94,7 @@ async def test_a_body_within_the_replay_buffer_can_be_sent_again() -> None:
 
 @in_loop
 async def test_a_body_beyond_the_replay_buffer_is_not_kept() -> None:
-    upload, sink = Upload(Source(b"ab", b"cd"), 3, None), Sink()
+    upload, sink = sent_on(Source(b"ab", b"cd"), 3, None), Sink()
     await upload.pump(sink)
     assert sink.got == [b"ab", b"cd"]
     assert not upload.replayable
@@ -98,7 +103,7 @@ async def test_a_body_beyond_the_replay_buffer_is_not_kept() -> None:
 @pytest.mark.parametrize(("limit", "whole"), [(4, True), (3, False)])
 @in_loop
 async def test_a_body_beyond_the_limit_fails_the_exchange(limit: int, whole: bool) -> None:
-    upload, sink = Upload(Source(b"ab", b"cd"), 100, limit), Sink()
+    upload, sink = sent_on(Source(b"ab", b"cd"), 100, limit), Sink()
     await upload.pump(sink)
     assert sink.ended is whole
     assert isinstance(sink.failure, BodyTooLarge) is not whole
@@ -109,7 +114,7 @@ async def test_a_body_beyond_the_limit_fails_the_exchange(limit: int, whole: boo
 async def test_a_failure_of_the_client_reaches_whoever_waits_for_the_reply() -> None:
     late = RequestTimeout()
     sink = Sink()
-    await Upload(Source(b"ab", late), 100, None).pump(sink)
+    await sent_on(Source(b"ab", late), 100, None).pump(sink)
     assert (sink.failure, sink.ended) == (late, False)
 
 
@@ -120,9 +125,23 @@ async def test_a_failure_of_the_client_reaches_whoever_waits_for_the_reply() -> 
 async def test_the_rest_of_a_body_is_waited_for_where_it_may_be_sent_again(
     length: Length, waits: bool
 ) -> None:
-    upload = Upload(Source(b"abc", length=length), 100, None)
+    upload = sent_on(Source(b"abc", length=length), 100, None)
     sending = asyncio.ensure_future(upload.pump(Sink()))
     await upload.complete(sending)
     assert sending.done() is waits
     await sending
     await upload.complete(None)
+
+
+@in_loop
+async def test_what_has_come_is_known_before_the_end_comes() -> None:
+    source = Source(b"ab", b"c", RequestTimeout())
+    record = Record(source.head, 0.0)
+    seen: list[int] = []
+
+    class Watched(Sink):
+        async def send(self, chunk: bytes) -> None:
+            seen.append(record.received)
+
+    await Upload(source, record, 100, None).pump(Watched())
+    assert seen == [2, 3]
