@@ -94,6 +94,8 @@ def _listening_only(given: Given) -> Settings | None:
         values["port"] = 0
     for name in {"unix", "unix_mode"} & given.blamed:
         values.pop(name, None)
+    if "unix" in given.blamed and not values.get("hosts", True):
+        return None  # it is the only one
     return Settings(**values)
 
 

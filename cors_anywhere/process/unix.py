@@ -50,7 +50,7 @@ def _clear(path: str) -> None:
             with suppress(FileNotFoundError):
                 os.unlink(path)
             return
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):  # as many wait there as may
             pass
     raise OSError(
         errno.EADDRINUSE,

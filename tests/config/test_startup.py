@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cors_anywhere.config.given import Given
+from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import take_port
 
@@ -61,3 +61,9 @@ def test_nothing_is_tried_when_the_address_is_wrong_itself() -> None:
     given = Given({"hosts": ("[::]",)})
     take_port(given, Settings.from_given(given), Failing(OSError(errno.EADDRINUSE, "in use")))
     assert [mistake.setting for mistake in given.mistakes] == ["--host"]
+
+
+def test_nothing_is_tried_when_the_only_address_is_a_path_that_is_wrong() -> None:
+    given = gather({"unix": "/run/" + "x" * 120}, {})
+    assert take_port(given, Settings.from_given(given), Failing(OSError())) == []
+    assert [mistake.setting for mistake in given.mistakes] == ["--unix"]

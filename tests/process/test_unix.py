@@ -53,6 +53,16 @@ def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
     assert file.read_text() == "precious"
 
 
+def test_one_where_too_many_wait_is_a_live_one(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as waits:
+        busy.bind(path)
+        busy.listen(0)
+        waits.connect(path)
+        with pytest.raises(OSError, match="is in use: stop the program"):
+            bind_unix(path, 0o600)
+
+
 def test_a_path_that_cannot_be_had_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "none" / "s")
     with pytest.raises(OSError, match=r"cannot be listened on \(No such file") as raised:
