@@ -139,11 +139,13 @@ def _port(digits: str) -> int | None:
 
 
 def _address(hop: str) -> str | None:
-    """The address in an element of `X-Forwarded-For`, which some servers follow by a port."""
+    """The address in an element of `X-Forwarded-For`, which some servers follow by a port. A zone
+    means nothing here, and may be any text (RFC 4007 section 11.2): it is left out."""
     if len(hop) > _MAX_ADDRESS:
         return None
     try:
         host = hop if hop.count(":") > 1 and hop[0] != "[" else split_port(hop)[0].strip("[]")
+        host = host.partition("%")[0]
         ip_address(host)
     except ValueError:
         return None
