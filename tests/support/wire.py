@@ -20,8 +20,9 @@ from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.serving import ProxyServer
 from tests.support import PATIENCE
 
-ANSWERS = 10
-"""Turns, at the least, of the loop of a proxy in another process."""
+ANSWERS = 100
+"""Turns, at the least, of the loop of a proxy in another process: so many, that what the kernel
+hands on late, behind buffers of megabytes, falls into one of them too."""
 
 
 class Seen(NamedTuple):
