@@ -26,7 +26,7 @@ OPTIONS: Final = (
     Option(
         "admin",
         "admin",
-        "Listen there for the operator alone: /metrics, /readyz, /healthz and /status.",
-        "HOST:PORT|unix:PATH",
+        "Listen at HOST:PORT or unix:PATH for the operator: /metrics, /readyz, /healthz, /status.",
+        "ADDRESS",
     ),
 )
