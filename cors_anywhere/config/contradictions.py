@@ -7,6 +7,7 @@ Must not know: how one setting is read (checks.py, grammars.py), or where it cam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from os.path import normpath
 from typing import Any, Final
 
 from cors_anywhere.config import dev, limiting, mounting
@@ -16,7 +17,7 @@ from cors_anywhere.rules.addresses import Network
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
 from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.rules.targets import TargetPattern, TargetSet
-from cors_anywhere.tokens import bracketed
+from cors_anywhere.tokens import bracketed, split_port
 
 Read = Mapping[str, Any]
 """Settings by name, as the values that are worked with."""
@@ -36,6 +37,10 @@ def incomplete(read: Read) -> Iterator[Problem]:
             "counts front servers whatever their address, where --trusted-proxy names theirs: give"
             " one of them",
         )
+    if _is_own_address(read):
+        yield Problem(
+            "admin", "is where the proxy listens itself: give it a port or path of its own"
+        )
     holders = {key.digest: key.name for key in read["api_keys"]}
     for key in read["api_keys"]:
         if holders[key.digest] != key.name:
@@ -51,6 +56,34 @@ def incomplete(read: Read) -> Iterator[Problem]:
                 f'"{host}" is beyond this machine, where --dev would let anybody read what is'
                 " served on it: give a loopback address, or leave --dev out",
             )
+
+
+def _is_own_address(read: Read) -> bool:
+    """Whether the operator's listener would be the proxy's. Names are compared as they are written:
+    only "localhost" is sure to stay what it is."""
+    admin, path = read.get("admin"), read.get("unix")
+    if admin is None:
+        return False
+    if admin.startswith("unix:"):
+        return path is not None and normpath(path) == normpath(admin.removeprefix("unix:"))
+    name, port = split_port(admin)
+    if read.get("port") != int(port or 0) or not read.get("port"):
+        return False
+    own = _addresses(name.strip("[]").lower())
+    return any(
+        _takes(own, taken) or _takes(taken, own)
+        for taken in (_addresses(host.lower()) for host in read.get("hosts", ()))
+    )
+
+
+def _addresses(host: str) -> Set[str]:
+    return {"127.0.0.1", "::1"} if host == "localhost" else {host}
+
+
+def _takes(one: Set[str], other: Set[str]) -> bool:
+    """Whether who listens on the one leaves none of the other; `::` has IPv4's addresses, too."""
+    wide = "::" in one or ("0.0.0.0" in one and any(":" not in host for host in other))
+    return wide or not one.isdisjoint(other)
 
 
 def unguarded(read: Read, stated: Set[str]) -> Iterator[Problem]:

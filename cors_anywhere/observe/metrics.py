@@ -26,8 +26,24 @@ OTHER: Final = "other"
 
 RULES: Final = (  # what refuses a request, and a row for what is not listed here
     *("allowed-origins", "allowed-targets", "api-key", "bad-port", "body-size", "byte-limit"),
-    *("callback", "content-type", "denied", "denied-origin", "denied-target", "documentation"),
-    *("get-coding", "get-method", "get-room", "get-size", "header-override", "link-local"),
+    *(
+        "callback",
+        "content-type",
+        "denied",
+        "denied-origin",
+        "denied-target",
+        "documentation",
+        "embedded",
+    ),
+    *(
+        "get-coding",
+        "get-method",
+        "get-room",
+        "get-size",
+        "header-override",
+        "invalid",
+        "link-local",
+    ),
     *("loop", "loopback", "metadata", "method", "multicast", "navigation", "open-proxy"),
     *("origin-length", "own-address", "private", "rate-limit", "required-header", "reserved"),
     *("response-size", "service-worker", "shared", "single-label", "special-name"),

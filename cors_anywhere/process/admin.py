@@ -60,7 +60,13 @@ class Admin:
                 ("/status", self._status),
             )
         ]
-        self._server = HTTPServer(Application(routes), max_body_size=0, idle_connection_timeout=60)
+        application = Application(
+            routes,
+            default_handler_class=_Page,
+            default_handler_args={"own_name": name, "make": _nothing},
+            log_function=_unlogged,
+        )
+        self._server = HTTPServer(application, max_body_size=0, idle_connection_timeout=60)
         for sock in sockets:
             sock.listen(64)
             sock.setblocking(False)
@@ -144,6 +150,14 @@ class _Page(RequestHandler):
     def write_error(self, status_code: int, **_: object) -> None:
         self.set_header("Content-Type", "text/plain")
         self.finish(f"{self._reason}\n")
+
+
+def _nothing() -> Shown:
+    raise HTTPError(404)
+
+
+def _unlogged(_: RequestHandler) -> None:
+    """A scrape each few seconds is nobody's news, and a line of it would show a query."""
 
 
 def is_own_host(host: str, own_name: str) -> bool:

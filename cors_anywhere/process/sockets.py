@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import replace
+from collections.abc import Sequence
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.process.unix import bind_unix
@@ -15,16 +15,29 @@ from cors_anywhere.tokens import split_port
 
 
 def bind(settings: Settings) -> list[socket.socket]:
-    """Takes the port on every address of the hosts; raises OSError. Nothing listens yet.
+    """Takes the port on every address of the hosts, and the Unix socket if one is given; raises
+    OSError. Nothing listens yet."""
+    sockets = _bind_hosts(settings.hosts, settings.port)
+    if settings.unix is not None:
+        try:
+            sockets.append(bind_unix(settings.unix, int(settings.unix_mode, 8)))
+        except OSError:
+            for sock in sockets:
+                sock.close()
+            raise
+    return sockets
+
+
+def _bind_hosts(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """Takes the port on every address of the hosts; raises OSError.
 
     `::` takes IPv4 connections too (RFC 3493 section 5.3), unless an IPv4 address is named beside
     it, which then has them.
     """
     sockets: list[socket.socket] = []
-    port = settings.port
     found = [
         info
-        for host in settings.hosts
+        for host in hosts
         for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     ]
     dual = not any(family == socket.AF_INET for family, *_ in found)
@@ -42,13 +55,6 @@ def bind(settings: Settings) -> list[socket.socket]:
         for sock in sockets:
             sock.close()
         raise
-    if settings.unix is not None:
-        try:
-            sockets.append(bind_unix(settings.unix, int(settings.unix_mode, 8)))
-        except OSError:
-            for sock in sockets:
-                sock.close()
-            raise
     return sockets
 
 
@@ -61,7 +67,7 @@ def bind_admin(settings: Settings) -> list[socket.socket]:
         return [bind_unix(path, int(settings.unix_mode, 8))]
     host, port = split_port(settings.admin)
     assert port is not None  # the settings were checked
-    return bind(replace(settings, hosts=(host.strip("[]"),), port=int(port), unix=None))
+    return _bind_hosts([host.strip("[]")], int(port))
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -238,3 +238,35 @@ def test_two_holders_have_two_keys() -> None:
     kind, problems = told(api_keys=(("ann", key), ("ann", key), ("bob", key)))
     assert (kind, [setting for setting, _ in problems]) == ("mistake", ["api_keys", "api_keys"])
     assert all('"ann" and "bob"' in text and key not in text for _, text in problems)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "admin"),
+    [
+        (("127.0.0.1",), "127.0.0.1:8080"),
+        (("127.0.0.1",), "localhost:8080"),
+        (("localhost",), "[::1]:8080"),
+        (("0.0.0.0",), "127.0.0.1:8080"),
+        (("10.0.0.1", "10.0.0.2"), "0.0.0.0:8080"),
+        (("::",), "127.0.0.1:8080"),
+    ],
+)
+def test_the_operator_does_not_listen_where_the_proxy_does(
+    hosts: tuple[str, ...], admin: str
+) -> None:
+    kind, ((setting, _),) = told(hosts=hosts, port=8080, admin=admin)
+    assert (kind, setting) == ("mistake", "admin")
+
+
+def test_the_operator_has_a_socket_of_its_own() -> None:
+    kind, ((setting, _),) = told(unix="/run/s", admin="unix:/run/./s")
+    assert (kind, setting) == ("mistake", "admin")
+
+
+@pytest.mark.parametrize(
+    "admin",
+    ["127.0.0.1:9090", "127.0.0.2:8080", "[::1]:8080", "unix:/run/admin"],
+)
+def test_the_operator_listens_beside_the_proxy(admin: str) -> None:
+    hosts = ("127.0.0.1",)
+    assert told(hosts=hosts, port=8080, unix="/run/s", admin=admin) == ("doubt", [])

@@ -102,4 +102,5 @@ def test_every_rule_of_the_code_has_its_series() -> None:
         if keyword.arg == "rule" and isinstance(keyword.value, ast.Constant)
     }
     assert rules - {None} <= set(RULES)
+    assert {"embedded", "rate-limit", "byte-limit"} <= set(RULES)
     assert "dns_error" in ERRORS

@@ -70,7 +70,7 @@ def test_the_status_page_escapes_what_strangers_sent_and_shows_no_secret(
     assert "max_redirects" in page.text
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/status", "/readyz", "/healthz"])
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/readyz", "/healthz", "/"])
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://app.example"}, {"Host": "evil.example"}, {"Host": ""}]
 )
@@ -78,6 +78,33 @@ def test_no_page_of_a_browser_reads_it(
     watched: tuple[Command, int], path: str, headers: dict[str, str]
 ) -> None:
     assert Seen(watched[1], path, headers).status == 403
+
+
+def test_another_path_is_not_found_as_strictly_as_the_others(watched: tuple[Command, int]) -> None:
+    other = Seen(watched[1], "/other")
+    assert (other.status, other.text) == (404, "Not Found\n")
+    assert "Server" not in other.headers
+    assert other.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_who_looks_is_not_logged(tmp_path: Path) -> None:
+    port, path = free_port(), tmp_path / "log"
+    with path.open("w") as file, started("--admin", f"127.0.0.1:{port}", log=file) as command:
+        assert Seen(port, "/status?token=hidden").status == 200
+        assert Seen(port, "/other?token=hidden").status == 404
+        command.process.send_signal(signal.SIGTERM)
+        assert command.process.wait(60) == 0
+    log = path.read_text()
+    assert "Draining" in log
+    assert "token" not in log
+    assert "/status" not in log
+
+
+def test_it_listens_beside_a_unix_socket_of_the_proxy(tmp_path: Path) -> None:
+    port, path = free_port(), str(tmp_path / "proxy.sock")
+    unix = ("--unix", path, "--host", "127.0.0.1", "--trusted-proxy", "unix")
+    with started("--admin", f"127.0.0.1:{port}", *unix):
+        assert Seen(port, "/healthz").status == 200
 
 
 @pytest.mark.parametrize(
