@@ -31,6 +31,7 @@ check: .venv/developing
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 # The README, the guide and the reference as one site, in build/docs. A link that leads nowhere fails.
 docs: .venv/documenting
@@ -42,7 +43,7 @@ docs: .venv/documenting
 # Both forms, at once where there are two cores. Tests skip what they lack, and say so; where CI is
 # true nothing may be missing.
 test: .venv/developing
-	tools/need unshare=util-linux ip=iproute2 chromium nginx apache2 caddy haproxy redis-server || [ "$$CI" != true ]
+	tools/need systemd-analyze=systemd unshare=util-linux ip=iproute2 chromium nginx apache2 caddy haproxy redis-server || [ "$$CI" != true ]
 	+MAKE='$(MAKE)' $(BIN)/python tools/forms.py $(PYTHON)
 test-plain: .venv/developing
 	$(BIN)/pytest $(ARGS)
@@ -78,7 +79,7 @@ $(COMPILED)/installed: setup.py setup.cfg pyproject.toml tools/build_backend.py 
 # The tests are copied to where no sources are, or they would load those.
 test-compiled: compiled
 	rm -rf $(COMPILED)/checkout && mkdir $(COMPILED)/checkout
-	tar -c --exclude=__pycache__ tests docs tools benchmarks README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
+	tar -c --exclude=__pycache__ tests deploy docs tools benchmarks compose.yaml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
 	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled $(CURDIR)/$(COMPILED)/bin/python -m pytest $(ARGS)
 wheel: .venv/developing
 	tools/compiler $(PYTHON)
