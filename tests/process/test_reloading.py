@@ -244,10 +244,10 @@ def said(settings: Settings) -> Callable[..., Settings]:
 def test_what_was_taken_at_start_stays(name: str) -> None:
     values = {
         "hosts": ("127.0.0.2",), "port": 1, "unix": "/s", "unix_mode": "600",
-        "workers": 2, "max_connections": 5,
+        "workers": 2, "admin": "127.0.0.1:9090", "max_connections": 5,
         "max_connections_per_client": 9, "connect_timeout": 9.0,
         "access_log": "json", "log_level": "debug", "log_file": "log",
-            "store": "shared",
+        "store": "shared",
     }  # fmt: skip
     found = renewed(Settings(), said(Settings(**{name: values[name]})))  # type: ignore[arg-type]
     assert found == Settings()
