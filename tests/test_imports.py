@@ -31,4 +31,5 @@ def test_no_module_reads_a_file_that_is_not_code_when_it_is_imported() -> None:
     )
     count, *read = done.stdout.splitlines()
     assert int(count) > 40
-    assert read == []
+    # prometheus-client looks at its own process as soon as it is loaded, which only --admin does.
+    assert [path for path in read if not path.startswith("/proc/")] == []
