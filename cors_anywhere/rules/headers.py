@@ -188,7 +188,7 @@ class FieldTable:
         # CGI and WSGI know `Content_Length` and `Content-Length` by one name, and some servers fold
         # whatever is no letter: whoever sends the one must not be taken to have sent the other.
         if not name.replace("-", "").isalnum():
-            name = name.translate(_AS_HYPHENS)
+            name = folded(name)
             if name in self._ruled:
                 return DROP
         listed = name.startswith(self._prefixes) or name.endswith(self._suffixes)
@@ -203,6 +203,11 @@ class FieldTable:
         if len(values) == 1 and values[0] in _PLAIN_CONNECTION:
             return set()
         return {item.lower() for item in list_items(values)} - self._ruled
+
+
+def folded(name: str) -> str:
+    """A name as a server may read it that keeps only letters and digits apart."""
+    return name.lower().translate(_AS_HYPHENS)
 
 
 def request_table(
@@ -252,8 +257,8 @@ def check_reply_name(name: str) -> str:
     """A name whose fields the operator may remove from replies. Raises ValueError with the fix."""
     if not is_token(name):
         raise ValueError(f'"{name}" is no header name: letters, digits and hyphens only')
-    folded = name.lower().translate(_AS_HYPHENS)
-    if folded in HOP_BY_HOP or folded in _REPLY_OURS or folded.startswith(_REPLY_OUR_PREFIXES):
+    known = folded(name)
+    if known in HOP_BY_HOP or known in _REPLY_OURS or known.startswith(_REPLY_OUR_PREFIXES):
         raise ValueError(f'"{name}" is a header that the proxy itself answers for: leave it out')
     return name
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cors_anywhere.messages import UNIX, Fields, Plan, RequestHead, Target
+from cors_anywhere.rules.headers import folded
 from cors_anywhere.rules.secrets import Secret
 from cors_anywhere.tokens import is_token
 
@@ -54,7 +55,7 @@ class Injections:
         self._secret: dict[tuple[str, str, int], dict[str, tuple[str, str]]] = {}
         for secret in secrets:
             there = self._secret.setdefault(secret.place, {})
-            there[secret.name.lower()] = (secret.name, secret.value)
+            there[folded(secret.name)] = (secret.name, secret.value)
 
     @property
     def names(self) -> Sequence[str]:
@@ -86,7 +87,7 @@ class Injections:
         if plan.upgrade:
             fields += HANDSHAKE
         if self._secret and (secret := self._secret.get(plan.target[:3])):
-            fields = [field for field in fields if field[0].lower() not in secret]
+            fields = [field for field in fields if folded(field[0]) not in secret]
             fields += secret.values()
         return fields
 

@@ -312,7 +312,8 @@ class Policy:
         except ProxyError as error:
             error.redirected_to = plan.target.url
             raise
-        return plan._replace(exception_only=exception_only, private=private)
+        authorized = plan.authorized or self._injections.has_secret(plan.target)
+        return plan._replace(exception_only=exception_only, private=private, authorized=authorized)
 
     # --- the proxy's own replies --------------------------------------------------------------
 

@@ -105,6 +105,14 @@ def test_a_target_gets_what_is_for_it_in_place_of_what_anybody_else_says(url: st
     ]
 
 
+def test_a_name_that_a_server_folds_into_that_of_a_secret_does_not_stand_beside_it() -> None:
+    head = sent(("X_Key", "page"), ("x.key", "page"), ("X-Keys", "1"), by=KEYED)
+    assert [(name, value) for name, value in head if "key" in name.lower()] == [
+        ("X-Keys", "1"),
+        ("X-Key", "secret"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("url", "key"),
     [

@@ -705,6 +705,20 @@ def test_a_request_with_credentials_has_its_reply_marked_private() -> None:
     assert values(delivered(policy(), request(), reply()).fields, "cache-control") == []
 
 
+def test_what_a_redirect_led_to_with_a_secret_is_private_too() -> None:
+    deciding = policy(
+        allow_origins=(PAGE,),
+        allow_targets=("api.example.com", "other.example"),
+        target_headers=(("https://other.example", "X-Key", "secret"),),
+    )
+    head = request()
+    to = reply(302, location="https://other.example/y")
+    following = followed(deciding, head, planned(deciding, head), to)
+    got = deciding.after(head, following, reply(), replayable=False)
+    assert isinstance(got, Deliver)
+    assert values(got.fields, "cache-control") == ["private"]
+
+
 def test_a_link_to_a_page_that_is_allowed_needs_no_header() -> None:
     head = request(origin=None, sec_fetch_mode="navigate")
     assert planned(policy(allow_navigation=True), head).use is Use.DOCUMENT
