@@ -16,25 +16,27 @@ from typing import Final
 
 from cors_anywhere.errors import BadRequest, Refused
 from cors_anywhere.messages import Fields
-from cors_anywhere.rules.headers import OVERRIDES, check_name
+from cors_anywhere.rules.headers import OVERRIDES, check_name, folded
 from cors_anywhere.tokens import is_field_value, is_token
 
 _MAX_SHOWN: Final = 64  # characters of a name that a refusal repeats
 _RULE: Final = "header-override"
 
 # Who passed the request on is the proxy's to say; other tables forbid `Host`, framing and CDN-Loop.
-_NOT_THE_PAGES: Final = ("forwarded", "via", "x-real-ip")
+_NOT_THE_PAGES: Final = (
+    *("cf-connecting-ip", "cf-connecting-ipv6", "forwarded", "proxy", "true-client-ip", "via"),
+    "x-real-ip",
+)
 _NOT_THE_PAGES_PREFIXES: Final = ("access-control-request-", "proxy-", "x-forwarded-")
 
 
 def check_overridable(name: str) -> str:
     """A name that pages may be allowed to set. Raises ValueError with the fix."""
     check_name(name)
-    known = name.lower()
-    folded = "".join(c if c.isalnum() else "-" for c in known)
-    if folded != known:
-        check_name(folded)  # `Content_Length`: some servers take it for the one with a hyphen
-    if folded in _NOT_THE_PAGES or folded.startswith(_NOT_THE_PAGES_PREFIXES):
+    known = folded(name)
+    if known != name.lower():
+        check_name(known)  # `Content_Length`: some servers take it for the one with a hyphen
+    if known in _NOT_THE_PAGES or known.startswith(_NOT_THE_PAGES_PREFIXES):
         raise ValueError(f"\"{name}\" is the proxy's to say, not a page's: leave it out")
     return name
 
@@ -72,6 +74,10 @@ class Overrides:
     def _how_to_allow(self, known: str) -> str:
         if known in self._fixed:
             return "The operator of this proxy has set it for every request."
+        try:
+            check_overridable(known)
+        except ValueError:
+            return "It is the proxy's to say: --allow-header-override cannot allow it."
         return (
             "The operator of this proxy can allow it with --allow-header-override"
             f" {known[:_MAX_SHOWN]}."
