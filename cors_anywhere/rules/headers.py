@@ -102,7 +102,7 @@ _REPLY: Final = (
 
 _REPLY_PREFIXES: Final = (
     *("access-control-", "attribution-reporting-", "x-cors-redirect-"),
-    *("x-accel-", "x-lighttpd-", "x-reproxy-"),
+    *("x-accel-", "x-lighttpd-", "x-litespeed-", "x-reproxy-"),
 )
 _REPLY_SUFFIXES: Final = ("cdn-cache-control", "-session-challenge", "-session-registration")
 

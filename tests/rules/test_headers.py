@@ -283,6 +283,7 @@ def test_an_end_to_end_field_of_the_target_passes_as_it_is(name: str) -> None:
         "X-Sendfile2",
         "X-LIGHTTPD-Send-File",
         "X-Reproxy-URL",
+        "X-LiteSpeed-Location",
         "Surrogate-Control",
         "CDN-Cache-Control",
         "Cloudflare-CDN-Cache-Control",
