@@ -122,16 +122,10 @@ def redirect_name(number: int) -> str:
     return f"x-cors-redirect-{number}"
 
 
-def vary_on_origin(fields: Fields) -> Sequence[tuple[str, str]]:
-    """The same fields, saying in `Vary` that the reply depends on the origin.
-
-    Needed wherever another origin would have got another reply, else a cache mixes them up.
-    """
-    return vary_on("origin", fields)
-
-
 def vary_on(request_field: str, fields: Fields) -> Sequence[tuple[str, str]]:
-    """The same fields, with a field of the request in `Vary` (RFC 9110 section 12.5.5)."""
+    """The same fields, with a field of the request, in lower case, in `Vary` (RFC 9110 section
+    12.5.5). Needed wherever another value would have got another reply, else a cache mixes them
+    up."""
     known = [value for name, value in fields if name.lower() == "vary"]
     listed = {item.lower() for item in list_items(known)}
     if "*" in listed or request_field in listed:

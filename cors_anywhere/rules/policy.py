@@ -120,6 +120,7 @@ class Policy:
             navigation_page,
             by_origin=self._askers.by_origin,
             by_key=self._keys is not None,
+            by_overrides=bool(choices.allow_header_overrides),
             max_age=choices.cors_max_age,
             added=choices.set_response_headers,
         )

@@ -21,7 +21,7 @@ from cors_anywhere.errors import (
 from cors_anywhere.messages import Answer, Fields, Plan, Target, Use
 from cors_anywhere.rules import cors
 from cors_anywhere.rules.doors import escape
-from cors_anywhere.rules.headers import API_KEY, Sorted
+from cors_anywhere.rules.headers import API_KEY, OVERRIDES, Sorted
 from cors_anywhere.tokens import list_items
 
 _TEXT: Final = ("content-type", "text/plain; charset=utf-8")
@@ -52,9 +52,9 @@ NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain"), _NO_SNIFF
 
 class Replies:
     """The replies of one proxy. `navigation_page` is HTML in which `$url` stands for the URL that
-    somebody wanted to see; `by_origin` says that they depend on the origin, `by_key` on a key;
-    `max_age` is how long a preflight holds, in seconds (0: not said); `added` are the operator's
-    own fields of targets' replies."""
+    somebody wanted to see; `by_origin` says that they depend on the origin, `by_key` on a key,
+    `by_overrides` on what pages set themselves; `max_age` is how long a preflight holds, in
+    seconds (0: not said); `added` are the operator's own fields of targets' replies."""
 
     def __init__(
         self,
@@ -62,12 +62,13 @@ class Replies:
         *,
         by_origin: bool,
         by_key: bool = False,
+        by_overrides: bool = False,
         max_age: int,
         added: Fields = (),
     ) -> None:
         self._navigation_page = Template(navigation_page)
-        self._by_origin = by_origin
-        self._by_key = by_key
+        depends = ((API_KEY, by_key), (OVERRIDES, by_overrides), ("origin", by_origin))
+        self._varies = tuple([name for name, does in depends if does])
         self._max_age = max_age
         operators = tuple({name.lower(): (name, value) for name, value in added}.values())
         self._added = (*operators, _SANDBOX, _FOR_EVERYONE)
@@ -149,11 +150,11 @@ class Replies:
         return self.varying(fields)
 
     def varying(self, fields: Fields) -> Fields:
-        """The same fields, with a `Vary` where another origin, or key, would have got another
-        reply."""
-        if self._by_key:
-            fields = cors.vary_on(API_KEY, fields)
-        return cors.vary_on_origin(fields) if self._by_origin else fields
+        """The same fields, with a `Vary` where another origin, key or `x-cors-headers` would have
+        got another reply: a browser's own cache, too, would mix them up."""
+        for name in self._varies:
+            fields = cors.vary_on(name, fields)
+        return fields
 
 
 def go_there(target: Target, credited: str | None = None) -> Answer:

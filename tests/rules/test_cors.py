@@ -6,7 +6,7 @@ from cors_anywhere.rules.cors import (
     own_reply_fields,
     preflight_fields,
     reply_fields,
-    vary_on_origin,
+    vary_on,
     with_fields,
 )
 
@@ -136,7 +136,7 @@ def test_a_proxied_reply_exposes_each_redirect() -> None:
     ],
 )
 def test_vary_names_the_origin_once(before: list[str], after: list[str]) -> None:
-    fields = vary_on_origin([("Age", "1"), *(("Vary", value) for value in before)])
+    fields = vary_on("origin", [("Age", "1"), *(("Vary", value) for value in before)])
     assert [value for name, value in fields if name.lower() == "vary"] == after
     assert fields[0] == ("Age", "1")
 

@@ -14,7 +14,7 @@ from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.messages import ReplyHead, RequestHead
 from cors_anywhere.rules.asker import Askers, own_origin
 from cors_anywhere.rules.cookies import Way, at_mount
-from cors_anywhere.rules.cors import preflight_fields, vary_on_origin
+from cors_anywhere.rules.cors import preflight_fields, vary_on
 from cors_anywhere.rules.doors import Doors, asks_for_websocket
 from cors_anywhere.rules.filters import ContentTypes
 from cors_anywhere.rules.forwarded import TrustedProxies
@@ -247,7 +247,7 @@ READERS: dict[str, Callable[[str], object]] = {
         {"referer": value, "x-requested-with": value}, "http://own.test"
     ),
     "access-control-request": lambda value: preflight_fields(value, value, max_age=0),
-    "vary": lambda value: vary_on_origin([("Vary", value)]),
+    "vary": lambda value: vary_on("origin", [("Vary", value)]),
     "set-cookie": lambda value: at_mount(value, MOUNT, "/base/", WAY),
     "set-cookie-path": lambda value: at_mount(f"a=b; Path=/base/{value}", MOUNT, value, WAY),
     "content-type": _is_refused,

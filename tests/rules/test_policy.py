@@ -719,6 +719,13 @@ def test_what_a_redirect_led_to_with_a_secret_is_private_too() -> None:
     assert values(got.fields, "cache-control") == ["private"]
 
 
+def test_a_cache_takes_no_reply_for_that_to_other_headers_of_a_page() -> None:
+    deciding = policy(allow_header_overrides=("Referer",))
+    for head in (request(), request(x_cors_headers='{"referer": "https://a.test/"}')):
+        got = delivered(deciding, head, reply())
+        assert values(got.fields, "vary") == ["x-cors-headers"]
+
+
 def test_a_link_to_a_page_that_is_allowed_needs_no_header() -> None:
     head = request(origin=None, sec_fetch_mode="navigate")
     assert planned(policy(allow_navigation=True), head).use is Use.DOCUMENT
