@@ -54,6 +54,8 @@ def idle(read: Mapping[str, Any]) -> Iterator[Problem]:
             if read[setting]:
                 text = "only mounts can be asked for, which need no permission (--open-proxy"
                 yield Problem(setting, f"has no effect: {text} keeps the others)")
+    if read["allow_credentials"]:
+        yield from _sharing_cookies(mounts)
     base: str = read["base_path"]
     for mount in mounts:
         if base and f"{mount.prefix}/".startswith(f"{base}/"):
@@ -66,6 +68,17 @@ def idle(read: Mapping[str, Any]) -> Iterator[Problem]:
                 f"{mount.target.host} is no public name, and is refused if its address is not"
                 f" public: allow it with --allow-private {place}",
             )
+
+
+def _sharing_cookies(mounts: Sequence[Mount]) -> Iterator[Problem]:
+    """Mounts that get the cookies of another target: a browser sends what is valid for a path with
+    all that lies under it (RFC 6265 section 5.1.4)."""
+    for inner in mounts:
+        for outer in mounts:
+            apart = outer.target[:3] != inner.target[:3]
+            if apart and inner.prefix.startswith(f"{outer.prefix}/"):
+                text = "whose cookies browsers send there too: mount it beside"
+                yield Problem("mounts", f'"{inner.prefix}" lies under "{outer.prefix}", {text}')
 
 
 def _is_denied_address(read: Mapping[str, Any], mount: Mount) -> bool:

@@ -59,6 +59,15 @@ def test_what_leaves_nothing_that_could_work_is_a_mistake(
             "backend is no public name, and is refused if its address is not public: allow it"
             " with --allow-private backend:3000",
         ),
+        (
+            {
+                "mounts": {"/a": API, "/a/b": "https://other.example"},
+                "allow_credentials": True,
+                "allow_origins": ("https://app.example",),
+            },
+            "mounts",
+            '"/a/b" lies under "/a", whose cookies browsers send there too',
+        ),
         ({"target": "http://nas.local"}, "target", "nas.local is no public name"),
     ],
 )
@@ -79,6 +88,12 @@ def test_what_is_hardly_meant_is_told(values: dict[str, Any], setting: str, text
         {"target": "http://backend:3000", "allow_private": ("backend:3000",)},
         {"target": "http://backend:3000", "allow_networks": ("172.16.0.0/12",)},
         {"target": "http://backend:3000", "dev": True},
+        {"mounts": {"/a": API, "/a/b": "https://other.example"}},
+        {
+            "mounts": {"/a": API, "/a/b": "https://api.example.com/v2", "/ab": "https://b.example"},
+            "allow_credentials": True,
+            "allow_origins": ("https://app.example",),
+        },
     ],
 )
 def test_nothing_is_said_of_what_fits(values: dict[str, Any]) -> None:
