@@ -223,6 +223,7 @@ class Consult(NamedTuple):
     query: str  # as it came, without the question mark
     own_url: str  # of the proxy, without a slash at the end
     credited: str | None  # the asking page's origin, if it may send credentials
+    continued: Fields = ()  # as in Plan: its requests to targets are part of the same loop
 
 
 class Follow(NamedTuple):

@@ -46,7 +46,7 @@ from cors_anywhere.rules.forwarded import TrustedProxies
 from cors_anywhere.rules.own import Documents
 from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sharing import SharedRelay
-from cors_anywhere.sides import Client, Meter
+from cors_anywhere.sides import Client, Egress, Meter
 
 LOG = logging.getLogger("cors_anywhere")
 
@@ -100,14 +100,17 @@ class Proxy:
         )
         most = settings.max_requests_per_target
         self.crowds: dict[str, int] = former.crowds if former else {}
+        egress: Egress = self.egress
+        if most is not None:
+            egress = CappedEgress(egress, most, self.crowds)
         self.relay = Relay(
             self.policy,
-            CappedEgress(self.egress, most, self.crowds) if most is not None else self.egress,
+            egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
             on_failure=self.log.on_failure,
             on_outcome=_listener(self.log.on_outcome, on_outcome),
-            consult=Endpoint(self.egress, self.policy.judged) if settings.page else None,
+            consult=_doctor(egress, self.policy) if settings.page else None,
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
             max_body_bytes=settings.max_body_bytes,
@@ -164,6 +167,10 @@ def _policy(settings: Settings, loop_token: str, *, metered: bool) -> Policy:
         is_known_name=has_public_suffix,
         metered=metered,
     )
+
+
+def _doctor(egress: Egress, policy: Policy) -> Endpoint:
+    return Endpoint(egress, policy.judged, policy.consulting)
 
 
 def _egress(

@@ -187,7 +187,7 @@ class Relay:
     async def _advice(self, asked: Consult) -> Answer:
         if self._consult is None:
             raise BadRequest("This proxy has no doctor.")
-        return await self._consult(asked)
+        return self._policy.varying(await self._consult(asked))
 
     async def _fetch(self, client: Client, plan: Plan, record: Record) -> None:
         body = (

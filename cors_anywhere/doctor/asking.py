@@ -76,7 +76,8 @@ class EgressAsker:
     """Asks targets themselves.
 
     `plan_for` says under which plan a target is asked, or raises ProxyError. `resolver` is the one
-    that `egress` uses: with it the person is told which addresses names have.
+    that `egress` uses: with it the person is told which addresses names have. `passing` says what
+    is sent of the fields that a browser would send; without it all of them are.
     """
 
     def __init__(
@@ -84,10 +85,12 @@ class EgressAsker:
         egress: Egress,
         plan_for: Callable[[Target], Plan],
         resolver: Resolver | None = None,
+        passing: Callable[[Fields], Fields] | None = None,
     ) -> None:
         self._egress = egress
         self._plan_for = plan_for
         self._resolver = resolver
+        self._passing = passing
         self._doors = Doors(lambda name: True)
         self._table = Guard()
         self._told: set[str] = set()
@@ -98,7 +101,9 @@ class EgressAsker:
         public: bool | None = None
         try:
             target = self._doors.parse(f"/{ask.url}")
-            plan = self._plan_for(target)._replace(method=ask.method, fields=ask.fields)
+            sent = [*_wanting(ask.fields), *ask.fields]
+            fields = sent if self._passing is None else self._passing(sent)
+            plan = self._plan_for(target)._replace(method=ask.method, fields=fields)
             if self._resolver is not None:
                 public = await self._look_up(target, self._resolver, way)
             return await self._exchange(ask, plan, way, public)
@@ -164,7 +169,7 @@ async def _start(exchange: Exchange) -> bytes:
 
 
 def _fetch(ask: Ask, plan: Plan) -> Fetch:
-    fields: Fields = [("Host", plan.target.authority), *_wanting(ask.fields), *ask.fields]
+    fields: Fields = [("Host", plan.target.authority), *plan.fields]
     head = RequestHead(ask.method, f"/{ask.url}", fields, 0, "127.0.0.1", "http", 80)
     return Fetch(plan, fields, 0, head)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -27,7 +28,8 @@ from cors_anywhere.doctor.vocabulary import (
     Seen,
 )
 from cors_anywhere.errors import BadRequest, GatewayTimeout
-from cors_anywhere.messages import Answer, Consult, Plan, Target
+from cors_anywhere.messages import Answer, Consult, Fields, Plan, Target
+from cors_anywhere.rules.queries import MOST_PARAMETERS
 from cors_anywhere.rules.replies import own_fields
 from cors_anywhere.sides import Egress
 from cors_anywhere.tokens import MAX_ORIGIN, is_field_value, is_token
@@ -36,18 +38,23 @@ MOST_EXCHANGES: Final = 8
 """For one question: it costs the targets little more than the requests it stands for."""
 
 SECONDS: Final = 30.0
-MOST_PARAMETERS: Final = 40
 
 _ONCE: Final = ("url", "origin", "method", "credentials", "redirect", "no-cors", "explain")
 
 
 class Endpoint:
     """Answers questions over `egress`; `plan_for` says under which plan a target is asked, or
-    raises ProxyError."""
+    raises ProxyError, and `passing` what is sent of the fields that a browser would send."""
 
-    def __init__(self, egress: Egress, plan_for: Callable[[Target], Plan]) -> None:
+    def __init__(
+        self,
+        egress: Egress,
+        plan_for: Callable[[Target], Plan],
+        passing: Callable[[Consult, Fields], Fields],
+    ) -> None:
         self._egress = egress
         self._plan_for = plan_for
+        self._passing = passing
 
     async def __call__(self, consult: Consult) -> Answer:
         """The diagnosis as JSON. Raises BadRequest for a question that cannot be asked."""
@@ -61,7 +68,8 @@ class Endpoint:
                 )
             return _json(found._asdict(), consult)
         question = _question(asked)
-        ask = _Bounded(EgressAsker(self._egress, self._plan_for))
+        passing = partial(self._passing, consult)
+        ask = _Bounded(EgressAsker(self._egress, self._plan_for, passing=passing))
         try:
             async with asyncio.timeout(SECONDS):
                 diagnosis = await diagnose(question, ask)

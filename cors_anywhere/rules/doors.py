@@ -22,7 +22,14 @@ from cors_anywhere.errors import InvalidHost, MissingSlash, NoTarget, NotMounted
 from cors_anywhere.messages import Mount, Target
 from cors_anywhere.rules.authority import Site, invalid, is_address, read_authority, site_of
 from cors_anywhere.rules.mounts import Mounts
-from cors_anywhere.rules.queries import FORMS, decode, no_url, url_in_form, url_in_query
+from cors_anywhere.rules.queries import (
+    FORMS,
+    decode,
+    no_url,
+    url_in_form,
+    url_in_query,
+    url_in_question,
+)
 
 _CACHED_SITES = 1024
 
@@ -143,8 +150,8 @@ class Doors:
     def asked_about(self, query: str) -> Target:
         """The target of a question for the doctor; one of no name where it names none."""
         try:
-            return self.parse("/" + url_in_query(query))
-        except ProxyError:
+            return self.parse("/" + url_in_question(query))
+        except (ProxyError, ValueError):  # the doctor asks for nothing then
             return _NOWHERE
 
     def _find_by_options(self, path: str, index: Mapping[str, str]) -> Door | Asked:

@@ -65,9 +65,8 @@ _NOT_THE_CLIENTS: Final = dict.fromkeys(
     DROP,
 )
 
-_REQUEST_PREFIXES: Final = (
-    *("access-control-request-", "proxy-", "sec-fetch-", "service-worker", "x-forwarded-"),
-)
+_ASKING: Final = "access-control-request-"  # a preflight's, which ends here
+_REQUEST_PREFIXES: Final = (*("proxy-", "sec-fetch-", "service-worker", "x-forwarded-"),)
 
 # What a browser would apply to the proxy's own origin, and so to all targets and to whatever else
 # has its host name; and what a front server would take for an order.
@@ -211,16 +210,21 @@ def folded(name: str) -> str:
 
 
 def request_table(
-    *, remove: Iterable[str] = (), replace: Iterable[str] = (), cookies: bool = False
+    *,
+    remove: Iterable[str] = (),
+    replace: Iterable[str] = (),
+    cookies: bool = False,
+    preflights: bool = False,
 ) -> FieldTable:
     """The table of requests to targets.
 
     `remove` adds names to the default removals; fields named in `replace` give way to the proxy's
-    own; `cookies` pass where they are those of the target.
+    own; `cookies` pass where they are those of the target; `preflights` says that some are made
+    here, and what they ask passes.
     """
     removed = [*DEFAULT_REMOVALS.difference(("cookie",) if cookies else ()), *remove, *replace]
     rules = {**{name.lower(): DROP for name in removed}, **_NOT_THE_CLIENTS, **_OURS}
-    return FieldTable(rules, _REQUEST_PREFIXES)
+    return FieldTable(rules, _REQUEST_PREFIXES if preflights else (_ASKING, *_REQUEST_PREFIXES))
 
 
 def reply_table(

@@ -77,6 +77,12 @@ class Injections:
             for name, value in head.fields
         )
 
+    def loop_field(self, received: Fields) -> tuple[str, str]:
+        """What `CDN-Loop` says once this instance is among those that it names; `received` as in
+        Plan.continued."""
+        known = [value for name, value in received if name == _CDN_LOOP]
+        return "CDN-Loop", ", ".join([*filter(None, known), self._token])
+
     def add(self, head: RequestHead, plan: Plan) -> list[tuple[str, str]]:
         """The head that is sent to the plan's target, complete but for the framing."""
         fields = [("Host", plan.target.authority), *plan.fields]
@@ -92,9 +98,7 @@ class Injections:
         return fields
 
     def _continued(self, head: RequestHead, received: Fields) -> Fields:
-        known = [value for name, value in received if name == _CDN_LOOP]
-        loop = ("CDN-Loop", ", ".join([*filter(None, known), self._token]))
-        return (*self._told_of(head), loop, *self._set)
+        return (*self._told_of(head), self.loop_field(received), *self._set)
 
     def _told_of(self, head: RequestHead) -> Fields:
         """Who asks, and where: nothing of what the client itself says of it, and of what front

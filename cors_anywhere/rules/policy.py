@@ -114,6 +114,8 @@ class Policy:
                 cookies=choices.allow_credentials,
             )
         )
+        # The doctor's requests are the proxy's own, whatever the question says a page would send.
+        self._consulting = headers.request_table(remove=choices.remove_headers, preflights=True)
         self._methods = Methods.chosen(choices.allow_methods, choices.deny_methods)
         self._content_types = ContentTypes.chosen(choices.allow_content_types)
         self._replies = replies.Replies(
@@ -145,7 +147,7 @@ class Policy:
         path = self._doors.under_base(head.path, head.base)
         door = self._doors.find(path, head.method, index, upgrade=upgrade)
         if isinstance(door, Door):
-            return self._at(door, head, index)
+            return self._at(door, head, read)
         use = use_of(index)
         if use is not Use.DATA:
             documents = self._choices.allow_navigation or door.mount is not None
@@ -153,8 +155,7 @@ class Policy:
         key = None if self._keys is None else self._keys.admit(index.get(headers.API_KEY))
         if self._methods is not None and not self._methods.serve(head.method):
             raise self._methods.refusal()
-        if "cdn-loop" in index and self._injections.passed_through(head):
-            raise LoopDetected(rule="loop")
+        self._check_loop(head, index)
         own = own_origin(head.scheme, index.get("host"))
         origin = self._askers.identify(index, own)
         self._askers.check(
@@ -173,8 +174,13 @@ class Policy:
         except ProxyError as error:
             return Metered(origin, error, door.target, key)
 
-    def _at(self, door: Door, head: RequestHead, index: Mapping[str, str]) -> Answer | Metered:
+    def _check_loop(self, head: RequestHead, index: Mapping[str, str]) -> None:
+        if "cdn-loop" in index and self._injections.passed_through(head):
+            raise LoopDetected(rule="loop")
+
+    def _at(self, door: Door, head: RequestHead, read: Read) -> Answer | Metered:
         """What is asked of the proxy itself; only the doctor reaches targets."""
+        index = read.by_name
         if door is Door.NOT_NEEDED:
             return replies.NOT_NEEDED
         if door is Door.HEALTH:
@@ -183,20 +189,26 @@ class Policy:
         if door is Door.PREFLIGHT:
             return self._replies.preflight(index, credited)
         if door is not Door.DOCTOR:
-            answer = self._own.at(door, index, credited)
-            return answer._replace(fields=self._replies.varying(answer.fields))
+            return self.varying(self._own.at(door, index, credited))
+        self._check_loop(head, index)
         key = None if self._keys is None else self._keys.admit(index.get(headers.API_KEY))
         own = own_origin(head.scheme, index.get("host"))
         origin = self._askers.identify(index, own)
         self._askers.check(index, origin, own, mounted=head.mounted, keyed=key is not None)
         own_url = self._doors.own_url(head.scheme, index.get("host"), head.base)
         query = head.path.partition("?")[2]
-        asked = Consult(query, own_url, credited)
+        asked = Consult(query, own_url, credited, read.continued)
         return Metered(origin, asked, self._doors.asked_about(query), key)
 
     def judged(self, target: Target) -> Plan:
         """The plan of a bodiless request that the proxy itself makes. Raises ProxyError."""
         return self._judged(Plan(target, "GET", (), False, target, (), None))
+
+    def consulting(self, asked: Consult, fields: Fields) -> Fields:
+        """What of the fields that a page would send the doctor sends to a target, and in whose
+        name: as little as any client may it say who asks, frame a body, or hide a loop."""
+        sent = self._consulting.sort(fields).fields
+        return [*sent, self._injections.loop_field(asked.continued)]
 
     def _plan(
         self,
@@ -293,7 +305,7 @@ class Policy:
         answer = wrapping.wrapped(
             plan, reply, octets, seconds, self._most_gathered, self._credited(head)
         )
-        return answer._replace(fields=self._replies.varying(answer.fields))
+        return self.varying(answer)
 
     def _follows_from(self, mount: Mount, plan: Plan, new: Target) -> bool:
         """Whether a redirect of a mount is followed here.
@@ -328,6 +340,10 @@ class Policy:
     def holder_of(self, head: RequestHead) -> str | None:
         """Whose key was shown, whether or not it was needed: for the log."""
         return None if self._keys is None else self._keys.holder(head.get(headers.API_KEY))
+
+    def varying(self, answer: Answer) -> Answer:
+        """An answer of the proxy's own that says in `Vary` what it depends on."""
+        return answer._replace(fields=self._replies.varying(answer.fields))
 
     def failed(
         self, error: ProxyError, plan: Plan | None = None, head: RequestHead | None = None

@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 from string import hexdigits
 from typing import Final
+from urllib.parse import parse_qsl
+
+import ada_url
 
 from cors_anywhere.errors import BadRequest
 
 FORMS: Final = {"/get?": True, "/raw?": False}
 """Doors of AllOrigins; whether the reply is made JSON there."""
+
+MOST_PARAMETERS: Final = 40
+"""Of a question for the doctor."""
 
 _I: Final = re.ASCII | re.IGNORECASE  # U+017F would match an "s" without case otherwise
 
@@ -63,6 +69,15 @@ def url_in_form(form: str, query: str) -> str:
             rule="callback",
         )
     return url
+
+
+def url_in_question(query: str) -> str:
+    """The URL that the doctor is asked about, as it reads it: what a browser makes of the parameter
+    "url". Raises ValueError where there is none."""
+    for name, value in parse_qsl(query, max_num_fields=MOST_PARAMETERS):
+        if name == "url":
+            return ada_url.URL(value.strip()).href
+    raise ValueError("no url")
 
 
 def no_url(form: str) -> BadRequest:

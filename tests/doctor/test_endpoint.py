@@ -156,3 +156,110 @@ def test_a_pasted_message_is_explained() -> None:
 
 def test_without_the_page_there_is_no_doctor() -> None:
     assert asked({"url": "{a}/home"}, page=False)[0] == 400
+
+
+# --- what its requests say of themselves ----------------------------------------------------------
+
+
+async def _seen_by_target(pairs: list[tuple[str, str]], headers: str = "") -> list[str]:
+    """The heads of the requests that a question makes, of a target that allows everything."""
+    heads: list[str] = []
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+        names = ", ".join(value.partition(":")[0] for name, value in pairs if name == "header")
+        allow = f"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: {names}\r\n"
+        writer.write(f"HTTP/1.1 200 OK\r\n{allow}Content-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    target = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+    port = target.sockets[0].getsockname()[1]
+    async with target, serve(Settings(allow_networks=("127.0.0.0/8",), port=0)) as server:
+        page = f"http://127.0.0.1:{port + 1}"  # no mixed content
+        query = [("url", f"http://127.0.0.1:{port}/"), ("origin", page), *pairs]
+        await _get(server.port, f"/doctor?{urlencode(query)}", headers)
+    return heads
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("CDN-Loop", "X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "Proxy"),
+        *("Content_Length", "Transfer_Encoding", "X-Original-URL", "x-cors-anywhere-key"),
+    ],
+)
+def test_a_question_can_have_it_say_nothing_that_no_clients_request_may(name: str) -> None:
+    header = ("header", f"{name}: forged")
+    preflight, request = asyncio.run(_seen_by_target([header, ("header", "X-A: page")]))
+    assert f"access-control-request-headers: {','.join(sorted([name.lower(), 'x-a']))}" in preflight
+    assert "forged" not in request
+    assert "x-a: page" in request
+
+
+def test_its_requests_are_part_of_the_loop_that_the_question_came_by() -> None:
+    heads = asyncio.run(_seen_by_target([], "Origin: x\r\nCDN-Loop: another"))
+    assert len(heads) == 1
+    assert "cdn-loop: another, cors-anywhere-" in heads[0]
+
+
+def test_a_question_that_comes_back_by_another_name_is_a_loop() -> None:
+    async def run() -> tuple[str, int]:
+        async with serve(Settings(allow_networks=("127.0.0.0/8",), port=0)) as server:
+            came = 0
+
+            async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                nonlocal came
+                came += 1
+                head = await reader.readuntil(b"\r\n\r\n")
+                up, down = await asyncio.open_connection("127.0.0.1", server.port)
+                down.write(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+                writer.write(await up.read())
+                writer.close()
+                down.close()
+
+            front = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+            port = front.sockets[0].getsockname()[1]
+            url = f"http://127.0.0.1:{port}/"
+            for _ in range(3):
+                url = f"http://127.0.0.1:{port}/doctor?{urlencode({'url': url, 'origin': 'http://a'})}"
+            async with front:
+                query = urlencode({"url": url, "origin": "http://a.example"})
+                _, _, body = await _get(server.port, f"/doctor?{query}", "")
+            return body, came
+
+    body, came = asyncio.run(run())
+    assert came == 1
+    assert "508 Loop Detected" in body
+
+
+def test_the_answer_varies_as_all_of_the_proxys_do() -> None:
+    settings: dict[str, Any] = {"allow_origins": (PAGE,), "allow_credentials": True}
+    assert "vary: origin" in asked({"url": "{a}/home"}, **settings)[1]
+
+
+@pytest.mark.parametrize(
+    "written", ["url={}", "%75rl={}", "url=+{}", "origin=http%3A%2F%2Fa&url={}"]
+)
+def test_its_questions_count_for_the_target_however_that_is_written(written: str) -> None:
+    async def run() -> list[int]:
+        async with serve(Settings(port=0, rate_limits=("1/hour by target",))) as server:
+            paths = ["url=http%3A%2F%2F10.0.0.1%2F", written.format("HTTP%3A%5C%5C10.0.0.1%2Fx")]
+            return [(await _get(server.port, f"/doctor?{path}", ""))[0] for path in paths]
+
+    assert asyncio.run(run()) == [200, 429]
+
+
+def test_its_requests_count_among_those_of_a_target() -> None:
+    async def run() -> dict[str, Any]:
+        async with origins() as where:
+            options: dict[str, Any] = {"allow_networks": ("127.0.0.0/8",), "port": 0}
+            async with serve(Settings(**options, max_requests_per_target=1)) as server:
+                taken = server.proxy.crowds
+                url = where.fill("{a}/home", "")
+                taken[url.split("/")[2]] = 1
+                query = urlencode({"url": url, "origin": where.page})
+                body = (await _get(server.port, f"/doctor?{query}", ""))[2]
+                taken.clear()
+                return dict(json.loads(body))
+
+    assert asyncio.run(run())["verdict"] == "impossible"
