@@ -19,6 +19,7 @@ from typing import NamedTuple
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.server import ServerConnection
 from cors_anywhere.messages import UNIX, Answer
+from cors_anywhere.process.closing import let_nobody_in
 from cors_anywhere.process.places import ClientPlace, Make
 from cors_anywhere.process.refusing import Refusals
 from cors_anywhere.process.shares import Admission, Shares
@@ -26,6 +27,9 @@ from cors_anywhere.process.shares import Admission, Shares
 LOG = logging.getLogger("cors_anywhere")
 
 BACKLOG = 1024
+QUEUE = BACKLOG + 1
+"""What the kernel lets wait then."""
+
 ACCEPTS_PER_TURN = 16
 """Connections taken in one turn of the event loop, so that a flood does not keep it busy. Those
 that give way hold their descriptors to its end. Of several workers none takes more than one: they
@@ -105,6 +109,7 @@ class Acceptor:
             self._pausing.cancel()
         for sock in self._listening:
             self._loop.remove_reader(sock)
+            let_nobody_in(sock)
             self._accept(sock)
             sock.close()
         self._listening.clear()
@@ -151,7 +156,7 @@ class Acceptor:
     # --- accepting --------------------------------------------------------------------------------
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(BACKLOG if self._closed else self._house.accepts_per_turn):
+        for _ in range(QUEUE if self._closed else self._house.accepts_per_turn):
             try:
                 sock, peer = listening.accept()
             except (BlockingIOError, InterruptedError):

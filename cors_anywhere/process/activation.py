@@ -19,6 +19,10 @@ FIRST_DESCRIPTOR: Final = 3
 MOST_SOCKETS: Final = 64
 
 
+class Lent(socket.socket):
+    """One that another process keeps, and may give to whoever comes after this one."""
+
+
 class Handed(NamedTuple):
     """A socket that was handed over, and its name ("" for none)."""
 
@@ -43,9 +47,9 @@ def handed_over(environment: Mapping[str, str], first: int = FIRST_DESCRIPTOR) -
     return found
 
 
-def _listening(descriptor: int) -> socket.socket:
+def _listening(descriptor: int) -> Lent:
     try:
-        sock = socket.socket(fileno=descriptor)
+        sock = Lent(fileno=descriptor)
     except OSError as error:
         raise ValueError(f"descriptor {descriptor} is no socket ({error.strerror})") from error
     families = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
