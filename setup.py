@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 ROOMS = (
     *("recent.py", "messages.py", "outcome.py", "sides.py", "relay.py"),
     *("upload.py", "gathering.py", "tunnel.py"),
-    *("rules", "http1", "egress"),
+    *("rules", "http1", "egress", "fronts"),
 )
 PLAIN = {
     "tunnel.py": "it awaits in a finally: see tests/test_form.py",
@@ -19,6 +19,12 @@ PLAIN = {
     "egress/connect.py": "most of it waits for the network; aiohappyeyeballs is plain Python",
     "egress/race.py": "as the one before",
     "egress/failures.py": "it is asked when a connection fails",
+    "fronts/adapter.py": "its classes are Tornado's kinds",
+    "fronts/delegate.py": "as the one before; people subclass it",
+    "fronts/handler.py": "as the one before",
+    "fronts/fields.py": "as the adapter",
+    "fronts/detached.py": "it is for Tornado's own server",
+    "fronts/heads.py": "as the one before",
     "http1/tls.py": "its class is one of asyncio's, and its buffer one for each thread",
 }
 """Modules of these rooms that stay as they are, and why."""

@@ -118,8 +118,9 @@ class Proxy:
         )
         share = settings.max_connections_per_client or client_share
         self.serve: Callable[[Client], Coroutine[Any, Any, None]] = self.relay.serve
+        self.begin: Callable[[Client], Coroutine[Any, Any, None] | None] = self.relay.begin
         if self.trusted and share:
-            self.serve = SharedRelay(self.relay, share).serve
+            self.begin = self.serve = SharedRelay(self.relay, share).serve
 
         def renewed(settings: Settings) -> Proxy:
             return Proxy(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.head import ClientHead
@@ -66,7 +67,11 @@ class FrontClient(ABC):
 
     def start(self) -> asyncio.Task[None]:
         """Begins to serve the request."""
-        task = asyncio.get_running_loop().create_task(self._proxy.serve(self))
+        return self.run(self._proxy.serve(self))
+
+    def run(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Does what is left to do for the request."""
+        task = asyncio.get_running_loop().create_task(serving)
         self._task = task
         return task
 

@@ -48,7 +48,7 @@ class StockClient(FrontClient):
         stream = self._connection.stream
         here = "" if stream.closed() else stream.socket.getsockname()
         if isinstance(here, tuple):
-            self._proxy.own.add(*here[:2])
+            self._proxy.own.add(here[0], here[1])
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
         room = super().data_received(data)
@@ -89,7 +89,8 @@ class StockClient(FrontClient):
 
     def begin(self, deliver: Deliver, length: Length) -> None:
         fields = deliver.fields
-        bodiless = self.head.method == "HEAD" or deliver.status in (101, *NO_CONTENT)
+        status = deliver.status
+        bodiless = self.head.method == "HEAD" or status == 101 or status in NO_CONTENT
         if length is not CHUNKED and not bodiless:
             fields = [*fields, ("content-length", str(length))]
         self._write_head(deliver.status, deliver.reason, fields, None)
@@ -112,9 +113,10 @@ class StockClient(FrontClient):
             return
         try:
             await self._connection.write(chunk)
+            return
         except StreamClosedError:  # it may come before the call that says so
             self.gone()
-            await asyncio.sleep(0)  # where the cancellation arrives
+        await asyncio.sleep(0)  # where the cancellation arrives
 
     def finish(self) -> None:
         self._make_room()

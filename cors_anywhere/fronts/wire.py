@@ -35,7 +35,9 @@ class WireClient(FrontClient):
     def head_received(self, head: ClientHead) -> None:
         """See Receiver.head_received."""
         self.take_head(head)
-        self.start()
+        rest = self._proxy.begin(self)
+        if rest is not None:
+            self.run(rest)
 
     def _whence(self) -> tuple[str, str, int]:
         return self._connection.context

@@ -138,8 +138,7 @@ class ServerConnection(ReplyWriter):
             state = self.state
             between = state is IDLE or state is HEAD
             if (between and self.output.paused) or (not between and state not in _READING):
-                if self._waiting() > PIPELINE_BYTES:
-                    self._pause_reading()
+                self._wait_with_the_rest()
                 return
             if self._behind:
                 self._buffer += bytes(self._behind)
@@ -147,9 +146,15 @@ class ServerConnection(ReplyWriter):
             if not between:
                 self._read_body()
             elif not self._read_head():
+                self._wait_with_the_rest()
                 break
         if self._hold is None:
             self._resume_reading()
+
+    def _wait_with_the_rest(self) -> None:
+        """What has come is for later; nothing more comes while that is much."""
+        if self._waiting() > PIPELINE_BYTES:
+            self._pause_reading()
 
     def _waiting(self) -> int:
         """Octets that have come and not been looked at."""
@@ -166,7 +171,8 @@ class ServerConnection(ReplyWriter):
         super()._linger()
 
     def _read_head(self) -> bool:
-        """Whether there was a whole one."""
+        """Whether there was a whole one, and what is behind it may be looked at in this turn of the
+        event loop: not where it was answered at once, or a burst would keep all others waiting."""
         buffer = self._buffer
         if self._partial is None and buffer[0] == 0x0D:
             self._buffer = buffer = skip_empty_lines(buffer)
@@ -176,7 +182,7 @@ class ServerConnection(ReplyWriter):
         if octets is not None:
             limits = self._limits
             self._begin(parse_request(octets, limits.url_bytes, limits.header_fields))
-        return octets is not None
+        return octets is not None and self.state is not IDLE
 
     def _whole_head(self, buffer: bytes) -> bytes | None:
         """The octets of a complete head; what is behind them stays in the buffer."""
