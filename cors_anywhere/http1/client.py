@@ -26,7 +26,7 @@ from cors_anywhere.http1.output import Output
 from cors_anywhere.http1.reading import ReplyReader
 from cors_anywhere.http1.sending import RequestWriter
 from cors_anywhere.http1.tls import was_cut
-from cors_anywhere.http1.transport import stream
+from cors_anywhere.http1.transport import Reading, stream
 from cors_anywhere.messages import Fields, Length
 
 REPLY_QUEUE_BYTES = 65536
@@ -49,10 +49,11 @@ class TargetLimits(NamedTuple):
     header_fields: int = MAX_FIELDS
 
 
-class TargetConnection(asyncio.Protocol):
+class TargetConnection(Reading):
     """One connection to a target. `send_head` begins an exchange, `read` to b"" ends it."""
 
     def __init__(self, limits: TargetLimits) -> None:
+        super().__init__()
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, self._expired)

@@ -16,7 +16,7 @@ from cors_anywhere.http1.deadline import Deadline
 from cors_anywhere.http1.head import MAX_FIELDS
 from cors_anywhere.http1.output import Output
 from cors_anywhere.http1.states import CLOSED, HEAD, IDLE, LINGERING, Clock, State, Step
-from cors_anywhere.http1.transport import stream
+from cors_anywhere.http1.transport import Reading, stream
 from cors_anywhere.messages import UNIX
 
 LINGER_SECONDS = 5.0
@@ -64,11 +64,12 @@ class Context(NamedTuple):
     port: int  # the one they reached
 
 
-class Life(asyncio.Protocol):
+class Life(Reading):
     """One connection. The clock of its state runs, or while the client takes no octets the one of a
     stall: only what it takes moves that, whatever it sends."""
 
     def __init__(self, limits: ClientLimits) -> None:
+        super().__init__()
         self._limits = limits
         self._clocks = _clocks(limits)
         self._loop = asyncio.get_running_loop()

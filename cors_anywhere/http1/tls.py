@@ -9,27 +9,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import threading
 from asyncio.sslproto import SSLProtocol
 
-from cors_anywhere.http1.transport import READ_BYTES
-
-
-class _Shared(threading.local):
-    """One buffer for all connections of a thread."""
-
-    def __init__(self) -> None:
-        self.octets = memoryview(bytearray(READ_BYTES))
-
-
-_SHARED = _Shared()
+from cors_anywhere.http1.transport import READ_BYTES, shared_buffer
 
 
 class _LeanTls(SSLProtocol):
     """asyncio's TLS without the 256 KiB that it keeps for each connection.
 
-    A transport asks for the buffer, fills it and has it emptied in one step of the event loop, so
-    those of one thread can share one: nothing stays in it between two steps.
+    What comes in is handed to OpenSSL at once, so this needs no buffer of its own either.
     """
 
     max_size = READ_BYTES
@@ -37,7 +25,7 @@ class _LeanTls(SSLProtocol):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        protocol: asyncio.Protocol,
+        protocol: asyncio.BaseProtocol,
         context: ssl.SSLContext,
         done: asyncio.Future[None],
         server_hostname: str | None,
@@ -56,7 +44,7 @@ class _LeanTls(SSLProtocol):
         if session is not None:
             self._sslobj.session = session  # type: ignore[attr-defined]  # as in the base class
         self._ssl_buffer = bytearray()  # the base class's own is not used
-        self._ssl_buffer_view = _SHARED.octets
+        self._ssl_buffer_view = shared_buffer()
 
     def get_buffer(self, n: int) -> memoryview:
         """Where the transport puts what it reads."""
@@ -65,7 +53,7 @@ class _LeanTls(SSLProtocol):
 
 async def start_tls(
     sock: socket.socket,
-    protocol: asyncio.Protocol,
+    protocol: asyncio.BaseProtocol,
     context: ssl.SSLContext,
     *,
     server_hostname: str | None = None,
@@ -96,7 +84,7 @@ async def start_tls(
 async def _start_others(
     loop: asyncio.AbstractEventLoop,
     sock: socket.socket,
-    protocol: asyncio.Protocol,
+    protocol: asyncio.BaseProtocol,
     context: ssl.SSLContext,
     server_hostname: str | None,
     seconds: int | None,

@@ -15,6 +15,7 @@ from typing import Any
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.http1.client import TargetConnection
+from cors_anywhere.http1.transport import Reading
 from cors_anywhere.process.places import ClientPlace
 from cors_anywhere.process.serving import ProxyServer
 from cors_anywhere.proxy import Proxy
@@ -76,7 +77,7 @@ def stepped(test: Callable[[HandSetLoop], Awaitable[None]]) -> Callable[[], None
 class Pipe(asyncio.Transport):
     """One end of a connection. `sent` is what the proxy wrote to it."""
 
-    def __init__(self, protocol: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, protocol: Reading, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__({"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 80)})
         self._loop = loop
         self._protocol = protocol
