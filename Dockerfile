@@ -9,12 +9,12 @@ RUN tools/compiler python3 \
  && python3 -m venv /build \
  && CORSANYWHERE_COMPILE=1 /build/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /dist . \
  && python3 -m venv /opt/cors-anywhere \
- && /opt/cors-anywhere/bin/pip install --no-cache-dir /dist/*.whl \
+ && /opt/cors-anywhere/bin/pip install --no-cache-dir "$(echo /dist/*.whl)[uvloop]" \
  && /opt/cors-anywhere/bin/pip uninstall --yes pip setuptools
 
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/cors-anywhere /opt/cors-anywhere
-ENV HOST=0.0.0.0 PORT=8080 PYTHONUNBUFFERED=1 PATH=/opt/cors-anywhere/bin:$PATH
+ENV HOST=0.0.0.0 PORT=8080 CORSANYWHERE_EVENT_LOOP=uvloop PYTHONUNBUFFERED=1 PATH=/opt/cors-anywhere/bin:$PATH
 EXPOSE 8080
 # By number, so that an orchestrator can tell that it is not root.
 USER 65532:65532

@@ -49,10 +49,9 @@ test-plain: .venv/developing
 	$(BIN)/pytest $(ARGS)
 	$(MAKE) --no-print-directory least
 
-# What is served in a process or thread of its own runs on uvloop, which reads 256 KiB at a time:
-# what asyncio's memory is bounded to does not hold there.
+# What is served in a process or thread of its own runs on uvloop, as it does in the image.
 test-uvloop: .venv/developing
-	CORSANYWHERE_TEST_LOOP=uvloop $(BIN)/pytest tests/system --ignore tests/system/test_memory.py $(ARGS)
+	CORSANYWHERE_TEST_LOOP=uvloop $(BIN)/pytest tests/system tests/process $(ARGS)
 
 # The fast tests once more: in the unpacked sdist, with the least versions that setup.cfg allows.
 least: $(LEAST)/installed .venv/developing

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any, Final
 
 from cors_anywhere.rules.headers import (
@@ -92,6 +93,14 @@ def word(*words: str) -> Check:
         return text
 
     return check
+
+
+def event_loop(value: object) -> str:
+    """One of the event loops, which must be there."""
+    name = word("asyncio", "uvloop")(value)
+    if find_spec(name) is None:
+        raise ValueError(f"{name} is not installed: pip install 'cors-anywhere[uvloop]'")
+    return str(name)
 
 
 def path(value: object) -> str:

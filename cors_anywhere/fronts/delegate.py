@@ -32,7 +32,7 @@ LOG = logging.getLogger("cors_anywhere")
 _OF_THE_SERVER = frozenset(
     (
         "hosts", "port", "tls_cert", "tls_key", "max_connections", "drain_timeout",
-        "workers", "unix", "unix_mode", "shutdown_delay",
+        "event_loop", "workers", "unix", "unix_mode", "shutdown_delay",
         "client_header_timeout", "client_idle_timeout", "client_stall_timeout",
     )
 )  # fmt: skip

@@ -6,7 +6,6 @@ order leads to.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import socket
@@ -15,12 +14,14 @@ from collections.abc import Callable, Sequence
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
 from cors_anywhere.config.suffixes import has_public_suffix
+from cors_anywhere.form import form
 from cors_anywhere.observe.metrics import WIDTH
 from cors_anywhere.observe.tally import Tally
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
 from cors_anywhere.process.logs import reopen_log, start_log
+from cors_anywhere.process.loops import run_on
 from cors_anywhere.process.orders import Line, Order, by_signals
 from cors_anywhere.process.reloading import renewed, tell_of
 from cors_anywhere.process.sockets import bind, bind_admin, server_tls
@@ -44,6 +45,7 @@ def run(
     log = start_log(settings)
     try:
         _calm_garbage_collector()
+        LOG.info("Running as %s on %s", form(), settings.event_loop)
         count = settings.workers or cores()
         tally = Tally(count, WIDTH) if admin else None
         duty = Duty(settings, sockets, common(log, settings, count), again, list(admin), tally)
@@ -59,7 +61,7 @@ def _run(duty: Duty, count: int, on_listening: Callable[[], object] | None) -> i
         notify("READY=1")
 
     if count == 1:
-        return asyncio.run(_serve(duty, announce))
+        return run_on(duty.settings.event_loop, _serve(duty, announce))
     return _supervise(duty, count, announce)
 
 
@@ -96,7 +98,7 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
         return True
 
     supervisor = Supervisor(
-        lambda number, sock: asyncio.run(serve(number, sock)),
+        lambda number, sock: run_on(duty.settings.event_loop, serve(number, sock)),
         count,
         [*duty.sockets, *duty.admin],
         patience=_patience(duty.settings),

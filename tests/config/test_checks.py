@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+from cors_anywhere.config.checks import event_loop
 from cors_anywhere.config.problems import SettingsError
 from cors_anywhere.config.settings import Settings
 
@@ -132,3 +134,11 @@ def test_a_mistake_is_named_with_its_fix(setting: str, value: Any, fix: str) -> 
         Settings(**{setting: value})
     (text,) = [text for name, text in raised.value.problems if name == setting]
     assert fix in text
+
+
+def test_an_event_loop_that_is_not_installed_is_named_with_what_brings_it() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "uvloop", None)
+        with pytest.raises(ValueError, match=r"pip install 'cors-anywhere\[uvloop\]'"):
+            event_loop("uvloop")
+    assert event_loop("uvloop") == "uvloop"

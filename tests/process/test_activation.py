@@ -17,7 +17,6 @@ import pytest
 
 from cors_anywhere.process.activation import handed_over, notify
 from tests.support import PATIENCE
-from tests.support.loops import COMMAND
 from tests.support.wire import Client, until
 
 # --- the protocol ---------------------------------------------------------------------------------
@@ -118,7 +117,7 @@ class Parent:
 
     def start(self, *options: str, **environment: str) -> subprocess.Popen[str]:
         """A command; returns when it listens."""
-        command = (sys.executable, "-m", COMMAND, "--no-require-header", *options)
+        command = (sys.executable, "-m", "cors_anywhere", "--no-require-header", *options)
         kept = {"PATH": os.environ["PATH"], "LISTEN_FDS": "1", **environment}
 
         descriptor = self._sock.fileno()

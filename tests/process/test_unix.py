@@ -19,7 +19,6 @@ import pytest
 from cors_anywhere import Settings, serve
 from cors_anywhere.process.unix import bind_unix, names_of, remove
 from tests.support import PATIENCE
-from tests.support.loops import COMMAND
 from tests.support.target import Do, target
 from tests.support.wire import Client, Seen, until
 
@@ -94,7 +93,7 @@ def test_the_file_of_another_process_is_not_removed(tmp_path: Path) -> None:
 @contextmanager
 def listening(path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command on a Unix socket, and the line that it says at first."""
-    line = [sys.executable, "-m", COMMAND, "--unix", str(path), "--no-require-header"]
+    line = [sys.executable, "-m", "cors_anywhere", "--unix", str(path), "--no-require-header"]
     environment = {"PATH": os.environ["PATH"]}
     with subprocess.Popen(
         [*line, "--allow-network", "127.0.0.0/8", *options],
@@ -206,7 +205,7 @@ def test_a_path_in_use_is_a_mistake_that_names_the_option(tmp_path: Path) -> Non
     path = tmp_path / "s"
     with listening(path):
         other = subprocess.run(
-            [sys.executable, "-m", COMMAND, "--unix", str(path)],
+            [sys.executable, "-m", "cors_anywhere", "--unix", str(path)],
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert other.returncode == 2

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from tests.support.loops import COMMAND
+from tests.support.loops import CHOSEN
 
 MIB = 2**20
 
@@ -77,11 +77,11 @@ def started(
     limit = ("sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh") if descriptors else ()
     others = {name: value for name, value in os.environ.items() if not _is_ours(name)}
     process = subprocess.Popen(
-        [*limit, sys.executable, "-m", COMMAND, *options],
+        [*limit, sys.executable, "-m", "cors_anywhere", *options],
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env={"PORT": "0", **others, **variables},
+        env={"PORT": "0", **CHOSEN, **others, **variables},
     )
     with process:
         try:

@@ -1,4 +1,4 @@
-"""The proxy in an application that runs on uvloop, on its own server and on Tornado's."""
+"""The proxy on uvloop: the command, and in an application on its own server and on Tornado's."""
 
 from __future__ import annotations
 

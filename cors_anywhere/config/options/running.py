@@ -17,6 +17,13 @@ def _workers(text: str) -> int:
 
 OPTIONS: Final = (
     Option(
+        "event-loop",
+        "event_loop",
+        "What the processes run on: asyncio, or uvloop, which takes a seventh to a quarter less"
+        " processor time a request (pip install 'cors-anywhere[uvloop]'; the image has it).",
+        "LOOP",
+    ),
+    Option(
         "workers",
         "workers",
         "Processes that serve; auto is one for each processor that may be used.",
