@@ -71,7 +71,7 @@ def path(bench: Bench, running: Running, size: str) -> str:
 
 # --- this proxy ------------------------------------------------------------------------------
 
-FORMS = {"compiled": COMPILED, "plain": PLAIN}
+FORMS = {"uvloop": COMPILED, "compiled": COMPILED, "plain": PLAIN}
 
 
 def _ours(bench: Bench, way: Way, port: int, python: str, **environ: str) -> Command:
@@ -87,6 +87,11 @@ def _compiled(bench: Bench, way: Way, port: int) -> Command:
     if not COMPILED_PYTHON.exists():
         sys.exit("The compiled form is missing: `make compiled`")
     return _ours(bench, way, port, str(COMPILED_PYTHON))
+
+
+def _uvloop(bench: Bench, way: Way, port: int) -> Command:
+    words, environ = _compiled(bench, way, port)
+    return Command([*words, "--event-loop", "uvloop"], environ)
 
 
 def _plain(bench: Bench, way: Way, port: int) -> Command:
@@ -159,6 +164,13 @@ OURS = (
     "default policy; certificates are checked; idle connections to targets are kept, 4 096 at most"
 )
 PEERS = {
+    "uvloop": Peer(
+        "this proxy, compiled, on uvloop",
+        _uvloop,
+        (str(COMPILED_PYTHON), "-V"),
+        f"as its image runs it; {OURS}",
+        ALL,
+    ),
     "compiled": Peer("this proxy, compiled", _compiled, (str(COMPILED_PYTHON), "-V"), OURS, ALL),
     "plain": Peer("this proxy, plain Python", _plain, (sys.executable, "-V"), OURS, ALL),
     "npm": Peer(

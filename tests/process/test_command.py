@@ -97,12 +97,8 @@ def test_every_option_is_understood() -> None:
     skipped |= {"--target"}  # a mount alone, and here are others
     values |= {"--allow-origin": "https://a.test"}
     values |= {"--deny-origin": "https://b.test", "--deny-target": "b.test"}
-    values |= {
-        "--event-loop": "uvloop",
-        "--workers": "2",
-        "--trusted-hops": "0",
-        "--unix-mode": "600",
-    }
+    values |= {"--event-loop": "uvloop"}
+    values |= {"--workers": "2", "--trusted-hops": "0", "--unix-mode": "600"}
     values |= {"--store": "memory", "--byte-limit": "1GB/hour"}
     values |= {"--access-log": "json", "--log-level": "debug", "--log-file": "/dev/null"}
     for option in OPTIONS:
