@@ -68,6 +68,7 @@ class TargetConnection(Reading):
         self._on_end: Callable[[], None] | None = None  # of a connection without a user
         self._draining = False
         self._drained = 0
+        self._parting = False  # the last octets are on their way
         self.answered = False  # an octet of the reply has come
         self.exchanges = 0
         self.closed = False
@@ -80,6 +81,8 @@ class TargetConnection(Reading):
         self.transport.set_write_buffer_limits(high=65536)
 
     def data_received(self, data: bytes) -> None:
+        if self._parting:
+            return
         self.answered = True
         reply = self._reply
         before = reply.head
@@ -104,7 +107,7 @@ class TargetConnection(Reading):
         self._wake()
 
     def eof_received(self) -> None:
-        if not self._begun or self._reply.complete:
+        if self._parting or not self._begun or self._reply.complete:
             return
         if self._reply.head is None:
             self.fail(ConnectionTerminated())
@@ -287,12 +290,22 @@ class TargetConnection(Reading):
         self._on_end = None
         self._failure = ConnectionTerminated()
         if self._reply.tunnelling and not self.closed:
-            self.output.flush()  # the last frame, a Close perhaps, has no end of its own
-            self.transport.close()
-            self._deadline.set(LAST_FRAME_SECONDS)
+            self._part()
             return
         self._deadline.close()
         self._drop()
+
+    def _part(self) -> None:
+        """Ends a tunnel. The last frame, a Close perhaps, has no end of its own: it still goes out,
+        with the end behind it. A target that has not taken them by the deadline is reset: in the
+        kernel's queue the end would wait for as long as the target does not read."""
+        self._parting = True
+        self.output.flush()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()  # TLS, which waits for the target's own end
+        self._deadline.set(LAST_FRAME_SECONDS)
 
     def _leave(self) -> None:
         self._draining = False
@@ -335,7 +348,12 @@ class TargetConnection(Reading):
             self._deadline.set(limits.idle_timeout)
 
     def _expired(self) -> None:
-        if self._draining:
+        if self._parting:
+            if self.output.unacknowledged():
+                self.output.reset()
+            else:
+                self.transport.abort()
+        elif self._draining:
             self._leave()
         elif not self._begun:
             self.transport.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -25,8 +27,10 @@ from cors_anywhere.http1.client import REPLY_QUEUE_BYTES, TargetConnection, Targ
 from cors_anywhere.http1.output import reset_socket
 from cors_anywhere.http1.reading import MAX_INTERIM
 from cors_anywhere.messages import CHUNKED
+from tests.support import PATIENCE
 from tests.support.listening import stop_listening
-from tests.support.loopback import Peer, in_loop
+from tests.support.loopback import Peer, in_loop, in_real_time
+from tests.support.wire import until
 
 SHORT = 0.2
 FIELDS = [("Host", "target.test")]
@@ -370,6 +374,54 @@ async def test_a_reply_that_came_before_its_request_is_not_taken_for_the_reply()
         with pytest.raises(GatewayError) as failure:
             await connection.reply()
         assert "not asked for" in failure.value.detail
+
+
+@in_real_time  # the kernel tells
+async def test_a_target_that_does_not_read_hears_of_a_tunnels_end() -> None:
+    ended = asyncio.get_running_loop().create_future()
+
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        transport = peer.writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        theirs = peer.writer.get_extra_info("socket")
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        peer.writer.write(SWITCH)
+        events = await asyncio.to_thread(heard, theirs)
+        ended.set_result(events)
+
+    async with facing(script) as connection:
+        connection.send_head("GET", "/", FIELDS, 0, upgrade=True)
+        await connection.reply()
+        ours = connection.transport.get_extra_info("socket")
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20)
+        await connection.output.write(bytes(2**20))
+        assert await until(lambda: not connection.output.unsent())  # all of it is the kernel's
+        connection.abort()
+        assert await ended
+
+
+def heard(sock: socket.socket) -> list[tuple[int, int]]:
+    """What the kernel tells of the other end's end, without a read."""
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLRDHUP)
+    return poll.poll(PATIENCE * 1000)
+
+
+@in_loop
+async def test_a_target_that_reads_gets_a_tunnels_last_frame_and_its_end() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.until(b"\r\n\r\n")
+        peer.writer.write(SWITCH)
+        assert await peer.ended() == b"bye"
+
+    async with facing(script) as connection:
+        connection.send_head("GET", "/", FIELDS, 0, upgrade=True)
+        await connection.reply()
+        connection.output.write(b"bye")
+        connection.abort()
+        assert await until(lambda: connection.closed)
 
 
 @in_loop
