@@ -4,12 +4,16 @@ ARG BASE_IMAGE=python:3.13-slim-bookworm
 FROM ${BASE_IMAGE} AS build
 WORKDIR /source
 COPY . .
-# The installed environment is what the second stage takes: without pip, and with nothing to compile.
+# Each package is one of those that `make lock` wrote down, or nothing is built. The installed
+# environment is what the second stage takes: without pip, and with nothing to compile.
 RUN tools/compiler python3 \
  && python3 -m venv /build \
- && CORSANYWHERE_COMPILE=1 /build/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /dist . \
+ && /build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r deploy/image/build.txt \
+ && CORSANYWHERE_COMPILE=1 /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
  && python3 -m venv /opt/cors-anywhere \
- && /opt/cors-anywhere/bin/pip install --no-cache-dir "$(echo /dist/*.whl)[uvloop]" \
+ && /opt/cors-anywhere/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r deploy/image/requirements.txt \
+ && /opt/cors-anywhere/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
+ && /opt/cors-anywhere/bin/pip check \
  && /opt/cors-anywhere/bin/pip uninstall --yes pip setuptools
 
 FROM ${BASE_IMAGE}

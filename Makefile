@@ -7,7 +7,7 @@ LEAST := .venv-least
 PAGES := .venv-browsers
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check docs test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse soak bench guard image image-test clean
+.PHONY: install run format check docs test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse soak bench guard lock image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -124,6 +124,10 @@ bench: install compiled
 guard: install compiled
 	tools/need valgrind taskset=util-linux
 	$(BIN)/python benchmarks/guard.py $(ARGS)
+# The image's packages, each by its version and hashes: the newest that setup.cfg allows.
+lock: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[lock]'
+	$(BIN)/python -m tools.lock
 image:
 	docker build --tag cors-anywhere $(ARGS) .
 image-test: install
