@@ -32,6 +32,7 @@ check: .venv/developing
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes/*.yaml
 
 # The README, the guide and the reference as one site, in build/docs. A link that leads nowhere fails.
 docs: .venv/documenting

@@ -107,7 +107,17 @@ def test_options_in_the_text_exist(option: str) -> None:
     names |= {name for parameter in doctor.params for name in parameter.opts}
     names |= {f"--no-{option.name}" for option in OPTIONS if option.kind == "flag"}
     foreign = {"--help", "--version", "--check"}  # the command line's
-    foreign |= {"--rm", "--build", "--bind", "--kill-whom", "--signal"}  # of other programs
+    foreign |= {
+        "--rm",
+        "--build",
+        "--detach",
+        "--now",
+        "--namespace",
+        "--filename",
+        "--bind",
+        "--kill-whom",
+        "--signal",
+    }  # of other programs
     assert option in names | foreign
 
 
