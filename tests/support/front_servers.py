@@ -42,7 +42,7 @@ SERVERS: Final = {
     "nginx": Server(
         "docs/deploy.md",
         {
-            "listen 443 ssl;": "listen 127.0.0.1:PORT ssl;",
+            "listen 443 ssl http2;": "listen 127.0.0.1:PORT ssl http2;",
             "/etc/ssl/certs/cors.example.com.pem": "HERE/chain.pem",
             "/etc/ssl/private/cors.example.com.key": "HERE/key.pem",
             "http://127.0.0.1:8080": "http://127.0.0.1:PROXY",

@@ -10,14 +10,19 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 import trustme
+from tornado.web import Application, RequestHandler
 from websockets.asyncio.client import connect
 
 from cors_anywhere import Settings
 from tests.support import PATIENCE
+from tests.support.browser import CHROMIUM, listening
+from tests.support.devtools import page
 from tests.support.front_servers import HOST, SERVERS, block, front_server, installed
 from tests.support.fronts import ORIGIN, Connection, Reply
 from tests.support.needs import needs
@@ -180,6 +185,41 @@ def test_a_body_reaches_the_target_while_it_is_sent(served: Served, target: Site
             assert arrived.acquire(timeout=PATIENCE)
         connection.send(b"0\r\n\r\n")
         assert connection.reply().body == b"taken"
+
+
+def test_a_page_streams_an_upload_over_http_2(served: Served, target: Site, tmp_path: Path) -> None:
+    needs(CHROMIUM, "chromium")
+    pieces: SimpleQueue[bytes] = SimpleQueue()
+
+    def take(wire: Wire) -> None:
+        while piece := read_chunk(wire.reader):
+            pieces.put(piece)
+        wire.send(reply(b"taken"))
+
+    url = f"https://{HOST}:{served.port}/{target.on('/', take)}"
+    assert asyncio.run(upload(url, pieces, tmp_path)) == ["0", "1", "2", "taken", "h2"]
+
+
+async def upload(url: str, pieces: SimpleQueue[bytes], profile: Path) -> list[str]:
+    """Sends piece after piece, each when the one before has reached the target: what arrived, what
+    the page read in the end, and by which protocol."""
+    flags = f"--host-resolver-rules=MAP {HOST} 127.0.0.1", "--ignore-certificate-errors"
+    async with (
+        listening(Application([("/", RequestHandler)])) as port,
+        page(f"http://localhost:{port}/", profile, *flags) as seen,
+    ):
+        await seen.evaluate(
+            "window.body = new ReadableStream({start(c) {window.sink = c}});"
+            f"window.reply = fetch('{url}', {{method: 'POST', body, duplex: 'half'}}); 0"
+        )
+        arrived = []
+        for number in range(3):
+            await seen.evaluate(f"sink.enqueue(new TextEncoder().encode('{number}')); 0")
+            arrived.append((await asyncio.to_thread(pieces.get, timeout=PATIENCE)).decode())
+        await seen.evaluate("sink.close(); 0")
+        arrived.append(await seen.evaluate("reply.then(r => r.text())"))
+        name = f"performance.getEntriesByName('{url}').pop().nextHopProtocol"
+        return [*arrived, await seen.evaluate(name)]
 
 
 def test_the_target_is_left_when_the_page_leaves(served: Served, target: Site) -> None:
