@@ -7,7 +7,7 @@ LEAST := .venv-least
 PAGES := .venv-browsers
 FAST := $(addprefix tests/,rules config limits http1 fronts observe egress/test_resolver.py)
 
-.PHONY: install run format check docs test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse soak bench guard lock image image-test clean
+.PHONY: install run format check docs test test-plain test-uvloop least test-compiled compiled wheel browsers screenshots cover fuzz big figures abuse scale soak bench guard lock image image-test clean
 
 install: .venv/installed
 .venv/installed: setup.cfg pyproject.toml
@@ -79,7 +79,7 @@ $(COMPILED)/installed: setup.py setup.cfg pyproject.toml tools/build_backend.py 
 # The tests are copied to where no sources are, or they would load those.
 test-compiled: compiled
 	rm -rf $(COMPILED)/checkout && mkdir $(COMPILED)/checkout
-	tar -c --exclude=__pycache__ tests deploy docs tools benchmarks compose.yaml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
+	tar -c --exclude=__pycache__ tests deploy docs tools benchmarks compose.yaml Dockerfile README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Makefile setup.cfg setup.py | tar -x -C $(COMPILED)/checkout
 	cd $(COMPILED)/checkout && CORSANYWHERE_TEST_FORM=compiled $(CURDIR)/$(COMPILED)/bin/python -m pytest $(ARGS)
 wheel: .venv/developing
 	tools/compiler $(PYTHON)
@@ -114,6 +114,9 @@ figures: .venv/developing
 abuse: .venv/developing
 	tools/need slowhttptest
 	$(BIN)/python -m tests.abuse
+scale: .venv/developing
+	tools/need unshare=util-linux ip=iproute2 haproxy redis-server
+	$(BIN)/python -m tests.scale
 soak: .venv/developing
 	$(BIN)/python -m tests.soak $(ARGS)
 

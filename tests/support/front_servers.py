@@ -83,9 +83,21 @@ def installed(name: str) -> bool:
     return shutil.which(name, path=PATH) is not None
 
 
-def block(name: str) -> str:
-    """What the document shows for this server."""
-    text = (ROOT / SERVERS[name].document).read_text("utf-8")
+def executable(name: str) -> str:
+    """Where the server's program is. Raises AssertionError where it is not."""
+    found = shutil.which(name, path=PATH)
+    assert found is not None, f"there is no {name}"
+    return found
+
+
+def environment(here: Path) -> dict[str, str]:
+    """What a server is started with."""
+    return {**os.environ, "PATH": PATH, "HOME": str(here)}
+
+
+def block(name: str, document: str | None = None) -> str:
+    """What a document shows for this server."""
+    text = (ROOT / (document or SERVERS[name].document)).read_text("utf-8")
     (found,) = re.findall(rf"^```{name}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return str(found)
 
@@ -110,10 +122,9 @@ def front_server(name: str, proxy: int, authority: trustme.CA, here: Path) -> It
     certificate.private_key_and_cert_chain_pem.write_to_path(str(here / "both.pem"))
     values = {"PORT": str(port), "PROXY": str(proxy), "HERE": str(here)}
     (here / "file").write_text(completed(name, values), "utf-8")
-    environment = {**os.environ, "PATH": PATH, "HOME": str(here)}
     checked = subprocess.run(
         _words(SERVERS[name].check, values),
-        env=environment,
+        env=environment(here),
         capture_output=True,
         text=True,
         check=False,
@@ -121,7 +132,7 @@ def front_server(name: str, proxy: int, authority: trustme.CA, here: Path) -> It
     assert checked.returncode == 0, checked.stderr
     with (here / "log").open("w") as log:
         process = subprocess.Popen(
-            _words(SERVERS[name].run, values), env=environment, stdout=log, stderr=log
+            _words(SERVERS[name].run, values), env=environment(here), stdout=log, stderr=log
         )
     with process:
         try:
