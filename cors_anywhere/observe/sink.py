@@ -26,6 +26,9 @@ GATHER_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = 2.0
 """For what waits at the end; a pipe that nobody reads is then given up."""
 
+LOOK_SECONDS: Final = 0.5
+"""Between looks whether a log that nobody reads is to be begun anew."""
+
 _BATCH: Final = 2**16
 """Octets that are written at once to a file; to a pipe PIPE_BUF, so that the lines of processes
 which share it do not mingle."""
@@ -140,6 +143,7 @@ class Sink:
                 self._reopening = False
                 self._hurry.clear()
                 self._reopen()
+                self._write_all()  # what nobody took before
             if last:
                 return
             self._hurry.wait(GATHER_SECONDS)  # the next ones come together
@@ -180,6 +184,9 @@ class Sink:
             try:
                 data = data[os.write(self._descriptor, data) :]
             except BlockingIOError:
+                if self._reopening:
+                    self._torn = self._torn or len(data) < whole
+                    return "nobody read the file that the log went to"
                 _wait_for(self._descriptor)
             except OSError as error:
                 self._torn = self._torn or len(data) < whole
@@ -197,6 +204,7 @@ class Sink:
             self._failure_of([self._told(text)])
             return
         self._descriptor, old = opened, self._descriptor
+        self._torn = False
         os.close(old)
 
 
@@ -210,10 +218,10 @@ def open_log(path: str) -> int:
 
 
 def _wait_for(descriptor: int) -> None:
-    """Until the descriptor takes more."""
+    """Until the descriptor takes more, or it is time to look around."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    poll.poll()
+    poll.poll(LOOK_SECONDS * 1000)
 
 
 def _weakly(method: Callable[[], object]) -> Callable[[], object]:

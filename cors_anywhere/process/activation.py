@@ -36,8 +36,8 @@ def handed_over(environment: Mapping[str, str], first: int = FIRST_DESCRIPTOR) -
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return []  # none, or a parent's that passed its environment on
     text = environment.get("LISTEN_FDS", "0")
-    if not text.isdecimal() or int(text) > MOST_SOCKETS:
-        raise ValueError(f'"{text}" is no number of sockets')
+    if not text.isdecimal() or len(text) > 4 or int(text) > MOST_SOCKETS:
+        raise ValueError(f'"{text[:40]}" is no number of sockets')
     names = environment.get("LISTEN_FDNAMES", "").split(":")
     found = []
     for number in range(int(text)):

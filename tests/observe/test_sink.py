@@ -166,6 +166,20 @@ def test_the_end_does_not_wait_for_ever_for_a_pipe_that_nobody_reads(
     assert eventually(lambda: not drained(reading))  # so that the thread ends
 
 
+def test_a_pipe_that_nobody_reads_can_be_given_up_for_a_new_log(pipe: tuple[str, int]) -> None:
+    path, _ = pipe
+    sink = Sink(path, told=lambda text: f"! {text}")
+    for number in range(5000):
+        sink.write(f"{number:99}")
+    os.rename(path, f"{path}.old")
+    assert sink.reopen()
+    assert eventually(has(Path(path), f"{4999:99}"))
+    sink.close()
+    lines = written(Path(path))
+    assert [len(line) for line in lines if not line.startswith("!")] == [99] * (len(lines) - 1)
+    assert lines[-1].endswith("left out: nobody read the file that the log went to")
+
+
 def test_a_pipe_whose_reader_has_gone_harms_nobody(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
