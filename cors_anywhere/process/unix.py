@@ -7,11 +7,13 @@ know: who is accepted.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 
 PROBE_SECONDS = 1.0
 """For a listener to take a connection; a full queue is a listener's, too."""
@@ -19,12 +21,15 @@ PROBE_SECONDS = 1.0
 
 def bind_unix(path: str, mode: int) -> socket.socket:
     """Takes the path, also where a socket is left that nobody listens on. Raises OSError, with the
-    path as its `filename` and a sentence about it as its `strerror`. Nothing listens yet."""
+    path as its `filename` and a sentence about it as its `strerror`. It listens, so that nobody
+    takes the path for one that is left; nobody is accepted yet."""
     sock = socket.socket(socket.AF_UNIX)
     try:
-        _clear(path)
-        with _umask(0o777 & ~mode):
-            sock.bind(path)
+        with _alone_in(os.path.dirname(path) or "."):
+            _clear(path)
+            with _umask(0o777 & ~mode):
+                sock.bind(path)
+            sock.listen()
     except OSError as error:
         sock.close()
         if error.filename is not None:
@@ -57,6 +62,32 @@ def _clear(path: str) -> None:
         "is in use: stop the program that listens there, or choose another path",
         path,
     )
+
+
+@contextmanager
+def _alone_in(directory: str) -> Iterator[None]:
+    """Of those who start at once, one after the other looks at a path and takes it. Whoever holds
+    the directory for long is not waited for, nor is a directory that cannot be held."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield  # what is wrong is told by the bind
+        return
+    try:
+        end = monotonic() + PROBE_SECONDS
+        while not _held(descriptor) and monotonic() < end:
+            sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _held(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

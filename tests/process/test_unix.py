@@ -44,6 +44,39 @@ def test_a_live_one_does_not(tmp_path: Path) -> None:
         assert raised.value.filename == path
 
 
+STARTER = """
+import sys
+from cors_anywhere.process.unix import bind_unix
+sys.stdin.readline()
+try:
+    sock = bind_unix(sys.argv[1], 0o600)
+except OSError as error:
+    print(error.strerror, flush=True)
+else:
+    print("listens", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_of_those_who_start_at_once_one_listens(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    line = [sys.executable, "-c", STARTER, str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+        starters = [subprocess.Popen(line, **pipes) for _ in range(4)]  # type: ignore[call-overload]
+        for starter in starters:
+            starter.stdin.write("begin\n")
+            starter.stdin.flush()
+        said = sorted(starter.stdout.readline() for starter in starters)
+        for starter in starters:
+            starter.communicate("end\n", timeout=PATIENCE)
+        in_use = "is in use: stop the program that listens there, or choose another path\n"
+        assert said == [in_use] * 3 + ["listens\n"]
+        path.unlink()
+
+
 def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
     file = tmp_path / "s"
     file.write_text("precious")
