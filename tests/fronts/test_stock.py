@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -70,7 +70,8 @@ def test_nothing_is_fetched_for_a_client_that_has_left(proxy: Front, target: Sit
         connection.ask(f"{target.url}/a", f"Origin: {ORIGIN}", "Connection: close")
         connection.ask(f"{target.url}/behind-the-last", f"Origin: {ORIGIN}")
         assert connection.reply().text == "ok"
-        assert connection.file.read() == b""
+        with suppress(ConnectionResetError):  # where Tornado closes before it has read the second
+            assert connection.file.read() == b""
     assert proxy.page(f"{target.url}/b").text == "ok"
     assert [request.path for request in target.requests] == ["/a", "/b"]
 

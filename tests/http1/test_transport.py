@@ -3,67 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import uvloop
 
-from cors_anywhere.http1.transport import READ_BYTES, Reading, stream
+from cors_anywhere.http1.client import TargetConnection, TargetLimits
+from cors_anywhere.http1.transport import READ_BYTES
 from tests.support import PATIENCE
-from tests.support.listening import stop_listening
+from tests.support.target import Do, target
+from tests.support.wire import until
 
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-class Reader(Reading):
-    """Keeps what it reads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: list[bytes] = []
-        self.ended = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = stream(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.read.append(data)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.ended.set_result(None)
-
-
-async def read(octets: bytes) -> list[bytes]:
-    """What a Reader gets of octets that are all there before it reads."""
-    readers: list[Reader] = []
-
-    def reader() -> Reader:
-        readers.append(Reader())
-        return readers[0]
-
-    server = await asyncio.get_running_loop().create_server(reader, "127.0.0.1", 0)
-    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
-    writer.write(octets)
-    writer.close()
-    async with asyncio.timeout(PATIENCE):
-        await writer.wait_closed()
-        await readers[0].ended
-    await stop_listening(server)
-    return readers[0].read
+@asynccontextmanager
+async def replied(body: bytes) -> AsyncIterator[TargetConnection]:
+    """A connection on which a reply is coming that nobody reads."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with target((Do.REQUEST, head + body)) as server:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: TargetConnection(TargetLimits()), "127.0.0.1", server.port
+        )
+        connection.send_head("GET", "/", [("Host", "target.test")], 0)
+        await connection.reply()
+        yield connection
+        connection.abort()
 
 
 @LOOPS
-def test_reads_are_bounded(loop: LoopFactory) -> None:
-    octets = bytes(range(256)) * 4096
+def test_the_event_loop_reads_into_our_buffer(loop: LoopFactory) -> None:
+    async def reading() -> tuple[int, int]:
+        body = bytes(range(256)) * 4096
+        async with asyncio.timeout(PATIENCE), replied(body) as connection:
+            got = b""
+            while chunk := await connection.read():
+                got += chunk
+            assert got == body
+            return len(connection.get_buffer(-1)), got.count(bytes(connection.get_buffer(-1)[:256]))
+
     with asyncio.Runner(loop_factory=loop) as runner:
-        pieces = runner.run(read(octets))
-    assert b"".join(pieces) == octets
-    assert max(map(len, pieces)) <= READ_BYTES
+        size, found = runner.run(reading())
+    assert size == READ_BYTES
+    assert found  # what it holds was read
 
 
-def test_what_was_read_is_not_overwritten_by_the_next_read() -> None:
-    async def two() -> list[list[bytes]]:
-        return [await read(b"first"), await read(b"second")]
+@LOOPS
+def test_what_was_read_is_not_overwritten_by_another_read(loop: LoopFactory) -> None:
+    async def reading() -> list[bytes]:
+        async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
+            bodies = (b"first", b"second")
+            connections = [await stack.enter_async_context(replied(body)) for body in bodies]
+            assert await until(lambda: all(one._reply.complete for one in connections))
+            return [await connection.read() for connection in connections]
 
-    assert asyncio.run(two()) == [[b"first"], [b"second"]]
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(reading()) == [b"first", b"second"]
