@@ -139,6 +139,11 @@ class ReplyWriter(Life):
             self._resume_reading()
             self._loop.call_soon(self._advance)
 
+    @property
+    def serving(self) -> bool:
+        """Whether a request's reply is due, or has begun."""
+        return self._reply is not Reply.NONE
+
     # --- whether and how --------------------------------------------------------------------------
 
     def _may_begin(self) -> ClientHead | None:

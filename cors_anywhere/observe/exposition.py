@@ -31,6 +31,7 @@ _TIMES: Final = (
 )
 _GAUGES: Final = (
     "Clients' connections that are open",
+    "Requests that are being served",
     "Connections to targets that wait for their next request",
     "Outages of the store of counts since the start",
 )

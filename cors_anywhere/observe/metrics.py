@@ -57,7 +57,10 @@ TIMES: Final = ("look_up", "connect", "first_octet", "total")
 BOUNDS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0)
 """Seconds: the upper ends of the histograms' buckets, but for the last, which has none."""
 
-GAUGES: Final = ("connections", "idle_target_connections", "store_troubles", "event_loop_lag")
+GAUGES: Final = (
+    *("connections", "requests_under_way", "idle_target_connections", "store_troubles"),
+    "event_loop_lag",
+)
 
 _HISTOGRAM: Final = len(BOUNDS) + 2  # the buckets, one without an end, and the sum
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import html
 import socket
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from ipaddress import ip_address
 from string import Template
 from time import localtime, strftime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError, RequestHandler
@@ -23,30 +22,27 @@ from cors_anywhere.config.settings import Settings
 from cors_anywhere.form import form
 from cors_anywhere.observe import metrics
 from cors_anywhere.observe.exposition import CONTENT_TYPE, Exposition
+from cors_anywhere.observe.ledger import Failure, Ledger
 from cors_anywhere.observe.tally import Tally
-from cors_anywhere.outcome import Outcome
 from cors_anywhere.pages import home as pages
 from cors_anywhere.tokens import split_port
-
-KEPT_FAILURES: Final = 20
 
 
 class Watched(NamedTuple):
     """What the listener shows."""
 
     tally: Tally
+    ledger: Ledger
     settings: Callable[[], Settings]
     ready: Callable[[], bool]
     version: str
 
 
 class Admin:
-    """The listener on bound sockets, from its first connection to its last. It is told of outcomes
-    to show those that failed."""
+    """The listener on bound sockets, from its first connection to its last."""
 
     def __init__(self, watched: Watched, sockets: list[socket.socket]) -> None:
         self._watched = watched
-        self._failures: deque[tuple[str, Outcome]] = deque(maxlen=KEPT_FAILURES)
         self._build = {"version": watched.version, "form": form()}
         self._exposition = Exposition(watched.tally, self._build)
         address = watched.settings().admin or ""
@@ -72,11 +68,6 @@ class Admin:
             sock.setblocking(False)
         self._server.add_sockets(sockets)
 
-    def __call__(self, outcome: Outcome) -> None:
-        """One request has ended."""
-        if outcome.error is not None:
-            self._failures.append((strftime("%H:%M:%S", localtime()), outcome))
-
     async def close(self) -> None:
         """Ends it."""
         self._server.stop()
@@ -96,7 +87,7 @@ class Admin:
             build=html.escape(" ".join(self._build.values())),
             state="Ready." if self._watched.ready() else "Draining: newcomers are not wanted.",
             figures=_table(self._figures()),
-            failures=_table(_failed(self._failures)),
+            failures=_table(_rows(self._watched.ledger.last())),
             settings=_table(_shown(self._watched.settings())),
         )
         return Shown("text/html; charset=utf-8", page)
@@ -107,7 +98,7 @@ class Admin:
         for number, kind in enumerate(metrics.OUTCOMES):
             start = metrics.REQUESTS + number * groups
             yield f"requests, {kind}", f"{sum(sums[start : start + groups]):,.0f}"
-        for name, value in zip(metrics.GAUGES[:3], sums[metrics.GAUGE :], strict=False):
+        for name, value in zip(metrics.GAUGES[:-1], sums[metrics.GAUGE :], strict=False):
             yield name.replace("_", " "), f"{value:,.0f}"
 
 
@@ -178,11 +169,9 @@ def is_own_host(host: str, own_name: str) -> bool:
     return True
 
 
-def _failed(failures: deque[tuple[str, Outcome]]) -> Iterator[tuple[str, ...]]:
-    for when, outcome in reversed(failures):
-        status = "no reply" if outcome.status is None else str(outcome.status)
-        said = " ".join(filter(None, (outcome.error, outcome.rule, outcome.detail)))
-        yield when, status, outcome.client, outcome.method or "", outcome.target or "", said
+def _rows(failures: list[Failure]) -> Iterator[tuple[str, ...]]:
+    for at, *said in failures:
+        yield strftime("%H:%M:%S", localtime(at)), *said
 
 
 def _shown(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,6 @@ from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
 from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.form import form
-from cors_anywhere.observe.metrics import WIDTH
-from cors_anywhere.observe.tally import Tally
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import common, part_of
 from cors_anywhere.process.cores import cores
@@ -26,6 +24,7 @@ from cors_anywhere.process.orders import Line, Order, by_signals
 from cors_anywhere.process.reloading import renewed, tell_of
 from cors_anywhere.process.sockets import bind, bind_admin, server_tls
 from cors_anywhere.process.supervisor import Supervisor
+from cors_anywhere.process.watching import keep
 from cors_anywhere.process.working import Duty, work
 
 __all__ = ["bind", "bind_admin", "run"]
@@ -47,8 +46,8 @@ def run(
         _calm_garbage_collector()
         LOG.info("Running as %s on %s", form(), settings.event_loop)
         count = settings.workers or cores()
-        tally = Tally(count, WIDTH) if admin else None
-        duty = Duty(settings, sockets, common(log, settings, count), again, list(admin), tally)
+        kept = keep(count) if admin else None
+        duty = Duty(settings, sockets, common(log, settings, count), again, list(admin), kept)
         return _run(duty, count, on_listening)
     finally:
         log.close()

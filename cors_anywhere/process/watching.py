@@ -10,9 +10,10 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from cors_anywhere.observe.metrics import Metrics
+from cors_anywhere.observe.ledger import Ledger
+from cors_anywhere.observe.metrics import WIDTH, Metrics
 from cors_anywhere.observe.tally import Tally
 from cors_anywhere.outcome import Outcome
 from cors_anywhere.process.serving import ProxyServer
@@ -20,20 +21,31 @@ from cors_anywhere.process.serving import ProxyServer
 GAUGE_SECONDS = 1.0
 
 
-class _Listener(Protocol):
-    def __call__(self, outcome: Outcome) -> None: ...
+class Kept(NamedTuple):
+    """What all processes of a command write down."""
 
+    tally: Tally
+    ledger: Ledger
+
+
+def keep(processes: int) -> Kept:
+    """The memory for so many processes, to be made before the first fork."""
+    return Kept(Tally(processes, WIDTH), Ledger(processes))
+
+
+class _Listener(Protocol):
     async def close(self) -> None: ...
 
 
 class Watch:
-    """Of the process with this number; all do nothing without a `tally`. The first process serves
-    the operator's listener on `sockets`."""
+    """Of the process with this number; all do nothing without `kept`. The first process serves the
+    operator's listener on `sockets`."""
 
-    def __init__(self, tally: Tally | None, number: int, sockets: Sequence[socket.socket]) -> None:
-        self._tally = tally
+    def __init__(self, kept: Kept | None, number: int, sockets: Sequence[socket.socket]) -> None:
+        self._kept = kept
+        self._number = number
         self._sockets = list(sockets) if number == 0 else []
-        self._metrics = None if tally is None else Metrics(tally.row(number))
+        self._metrics = None if kept is None else Metrics(kept.tally.row(number))
         self._admin: _Listener | None = None
         self._measuring: asyncio.Task[None] | None = None
 
@@ -44,7 +56,7 @@ class Watch:
 
     def begin(self, server: ProxyServer) -> None:
         """The proxy serves."""
-        if self._tally is None:
+        if self._kept is None:
             return
         self._measuring = asyncio.ensure_future(self._measure(server))
         if self._sockets:
@@ -52,7 +64,7 @@ class Watch:
             from cors_anywhere.process.admin import Admin, Watched  # noqa: PLC0415
 
             watched = Watched(
-                self._tally,
+                *self._kept,
                 lambda: server.proxy.settings,
                 lambda: server.ready,
                 version("cors-anywhere"),
@@ -68,9 +80,10 @@ class Watch:
 
     def _tell(self, outcome: Outcome) -> None:
         assert self._metrics is not None
+        assert self._kept is not None
         self._metrics(outcome)
-        if self._admin is not None:
-            self._admin(outcome)
+        if outcome.error is not None:
+            self._kept.ledger.note(self._number, outcome)
 
     async def _measure(self, server: ProxyServer) -> None:
         """Sets the gauges each second; the last is how late this very look was."""
@@ -82,4 +95,6 @@ class Watch:
             proxy = server.proxy
             troubles = 0 if proxy.store is None else proxy.store.troubles
             late = max(0.0, loop.time() - due)
-            self._metrics.gauge((len(server.connections), proxy.egress.idle, troubles, late))
+            clients = server.connections
+            under_way = sum(client.serving for client in clients)
+            self._metrics.gauge((len(clients), under_way, proxy.egress.idle, troubles, late))

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
-from cors_anywhere.observe.tally import Tally
 from cors_anywhere.process.activation import notify
 from cors_anywhere.process.common import Common
 from cors_anywhere.process.descriptors import client_limit, idle_limit
@@ -23,7 +22,7 @@ from cors_anywhere.process.logs import reopen_log
 from cors_anywhere.process.orders import Order, Orders
 from cors_anywhere.process.reloading import carried_out, renewed
 from cors_anywhere.process.serving import ProxyServer
-from cors_anywhere.process.watching import Watch
+from cors_anywhere.process.watching import Kept, Watch
 from cors_anywhere.proxy import Proxy
 
 LOG = logging.getLogger("cors_anywhere")
@@ -39,7 +38,7 @@ class Duty(NamedTuple):
     admin: Sequence[
         socket.socket
     ] = ()  # of the operator's listener, which the first process serves
-    tally: Tally | None = None  # in which all processes count, where somebody looks
+    kept: Kept | None = None  # what all processes write down, where somebody looks
     number: int = 0  # of this process, among all that serve
     tls: ssl.SSLContext | None = None
     """Made before the first worker: a client's session is resumed by whichever it comes to."""
@@ -55,7 +54,7 @@ class Duty(NamedTuple):
 async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -> int:
     """Serves until told to stop; the exit status."""
     settings, common = duty.own, duty.common
-    watch = Watch(duty.tally, duty.number, duty.admin)
+    watch = Watch(duty.kept, duty.number, duty.admin)
     proxy = Proxy(
         settings,
         on_outcome=watch.on_outcome,

@@ -147,6 +147,36 @@ def test_what_all_workers_counted_outlives_them() -> None:
         assert eventually(lambda: _answers(port) and counted in Seen(port, "/metrics").text)
 
 
+def test_the_last_failures_are_those_of_all_workers() -> None:
+    port = free_port()
+    with started("--admin", f"127.0.0.1:{port}", "--workers", "2") as command:
+        busy, idle = command.workers()
+        for stopped, target in ((busy, "http://a.test:1/"), (idle, "http://b.test:1/")):
+            os.kill(stopped, signal.SIGSTOP)  # so that the other one answers
+            Seen(command.port, f"/{target}", {"Origin": "https://app.example"})
+            os.kill(stopped, signal.SIGCONT)
+        shown = Seen(port, "/status").text
+    assert "http://a.test:1/" in shown
+    assert "http://b.test:1/" in shown
+
+
+def test_requests_are_under_way_until_they_are_answered() -> None:
+    port = free_port()
+    silent = socket.create_server(("127.0.0.1", 0))
+    options = ("--admin", f"127.0.0.1:{port}", "--allow-network", "127.0.0.0/8")
+
+    def under_way() -> bool:
+        return "cors_anywhere_requests_under_way 1.0" in Seen(port, "/metrics").text
+
+    with silent, started(*options) as command:
+        with socket.create_connection(("127.0.0.1", command.port)) as client:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+            origin = "Origin: https://app.example"
+            client.sendall(f"GET /{url} HTTP/1.1\r\nHost: a\r\n{origin}\r\n\r\n".encode())
+            assert eventually(under_way)
+        assert eventually(lambda: not under_way())
+
+
 def _answers(port: int) -> bool:
     try:
         Seen(port, "/healthz")
