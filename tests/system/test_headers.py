@@ -38,6 +38,8 @@ FORWARDED = [
     ("Upgrade-Insecure-Requests", "1"),
     ("X-CaSe", "kept"),
     ("X-Latin", "caf\xe9"),
+    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("tracestate", "congo=t61rcWkgMzE"),
     ("X-Empty", ""),
 ]
 
