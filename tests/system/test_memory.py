@@ -213,7 +213,8 @@ def test_a_body_in_chunks_of_one_octet_does_not_shut_others_out() -> None:
     with command() as proxy:
         size, times = asyncio.run(others_during_tiny_chunks(proxy))
     assert size == CHUNKS
-    assert len(times) >= 100  # one after the other, before the body was through
+    # One after the other, before the body was through; libuv reads a socket 32 times in a turn.
+    assert len(times) >= 30
 
 
 async def others_during_tiny_chunks(proxy: Command) -> tuple[int, list[float]]:
