@@ -9,6 +9,7 @@ import git from "isomorphic-git";
 import http from "isomorphic-git/http/web";
 import $ from "jquery";
 import ky from "ky";
+import L from "leaflet";
 import * as pdfjs from "pdfjs-dist";
 import Parser from "rss-parser/dist/rss-parser.min.js";
 import superagent from "superagent";
@@ -93,6 +94,18 @@ globalThis.cases = {
     (await appears(place, ".try-out__btn")).click();
     (await appears(place, ".execute")).click();
     return (await appears(place, ".live-responses-table tbody .response-col_status")).textContent.trim();
+  },
+  async leaflet(through) {
+    const place = document.body.appendChild(document.createElement("div"));
+    place.style.cssText = "width: 300px; height: 300px";
+    const map = L.map(place, { center: [0, 0], zoom: 1, fadeAnimation: false, zoomAnimation: false });
+    const tiles = L.tileLayer(`${through}/red.svg?{z}/{x}/{y}`, { crossOrigin: true });
+    const failed = [];
+    tiles.on("tileerror", ({ error }) => failed.push(String(error)));
+    await new Promise((done) => tiles.on("load", done).addTo(map));
+    const canvas = document.createElement("canvas").getContext("2d");
+    canvas.drawImage(tiles.getContainer().querySelector("img"), 0, 0);
+    return [failed, [...canvas.getImageData(1, 1, 1, 1).data]];
   },
   "tus-js-client": (through, { mount }) => uploaded(mount),
   "tus-js-client, any URL": (through) => uploaded(through),

@@ -97,6 +97,20 @@ async def _running(
                 yield chromium, where
 
 
+async def from_file(directory: Path) -> Any:
+    """What a page that was opened as a file reads of a target, through the proxy as it is by
+    default but for the target's network."""
+    saved = directory / "page.html"
+    saved.write_text("<!doctype html><title>A file</title>")
+    async with listening(application(directory, [])) as port:
+        with started("--allow-network", "127.0.0.0/8") as proxy:
+            url = f"http://127.0.0.1:{proxy.port}/http://127.0.0.1:{port}"
+            async with page(saved.as_uri(), directory / "profile") as chromium:
+                return await chromium.evaluate(
+                    f'fetch("{url}/plain").then(async (reply) => [origin, await reply.text()])'
+                )
+
+
 async def run(script: str, directory: Path) -> Came:
     """Runs every case of a script, one after the other; one that fails gives its error."""
     ranges: list[str] = []

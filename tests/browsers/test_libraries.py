@@ -61,6 +61,10 @@ def test_swagger_ui_tries_an_operation(came: Came) -> None:
     assert came.results["swagger-ui"].startswith("200")
 
 
+def test_leaflet_shows_tiles_whose_pixels_can_be_read(came: Came) -> None:
+    assert came.results["leaflet"] == [[], [255, 0, 0, 255]]
+
+
 @pytest.mark.parametrize("library", ["tus-js-client", "tus-js-client, any URL"])
 def test_tus_uploads_in_parts(came: Came, library: str) -> None:
     assert came.results[library] is True

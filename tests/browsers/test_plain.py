@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.browsers.site import Came, run
+from tests.browsers.site import Came, from_file, run
 from tests.support.browser import CHROMIUM
 from tests.support.needs import needs
 
@@ -79,6 +80,11 @@ def test_a_script_becomes_a_worker_of_the_page(came: Came) -> None:
 
 def test_a_frame_without_an_origin_reads(came: Came) -> None:
     assert came.results["a sandboxed frame"] == ["null", "plain text"]
+
+
+def test_a_page_that_was_opened_as_a_file_reads(tmp_path: Path) -> None:
+    needs(CHROMIUM, "chromium")
+    assert asyncio.run(from_file(tmp_path)) == ["null", "plain text"]
 
 
 def test_a_page_that_demands_leave_to_embed_gets_it(came: Came) -> None:
