@@ -301,10 +301,13 @@ class TargetConnection(Reading):
         kernel's queue the end would wait for as long as the target does not read."""
         self._parting = True
         self.output.flush()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()  # TLS, which waits for the target's own end
+        try:
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:
+                self.transport.close()  # TLS, which waits for the target's own end
+        except OSError:  # the target has reset the connection, and the loop is about to tell
+            self.transport.abort()
         self._deadline.set(LAST_FRAME_SECONDS)
 
     def _leave(self) -> None:

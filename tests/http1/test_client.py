@@ -424,6 +424,22 @@ async def test_a_target_that_reads_gets_a_tunnels_last_frame_and_its_end() -> No
         assert await until(lambda: connection.closed)
 
 
+@in_real_time  # the kernel resets
+async def test_a_tunnel_that_its_target_has_just_reset_ends_without_a_word() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: TargetConnection(TargetLimits()), *listener.getsockname()
+        )
+        theirs, _ = listener.accept()
+    connection.send_head("GET", "/", FIELDS, 0, upgrade=True)
+    theirs.sendall(SWITCH)
+    await connection.reply()
+    reset_socket(theirs)
+    theirs.close()
+    connection.abort()  # before the event loop has told of the reset
+    assert await until(lambda: connection.closed)
+
+
 @in_loop
 async def test_a_101_that_was_asked_for_begins_a_tunnel() -> None:
     async with facing(sends(SWITCH + b"first")) as connection:
