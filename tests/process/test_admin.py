@@ -155,9 +155,12 @@ def test_the_last_failures_are_those_of_all_workers() -> None:
             os.kill(stopped, signal.SIGSTOP)  # so that the other one answers
             Seen(command.port, f"/{target}", {"Origin": "https://app.example"})
             os.kill(stopped, signal.SIGCONT)
-        shown = Seen(port, "/status").text
-    assert "http://a.test:1/" in shown
-    assert "http://b.test:1/" in shown
+
+        def are_shown() -> bool:
+            shown = Seen(port, "/status").text
+            return "http://a.test:1/" in shown and "http://b.test:1/" in shown
+
+        assert eventually(are_shown)  # a reply comes before what is written down of it
 
 
 def test_requests_are_under_way_until_they_are_answered() -> None:
