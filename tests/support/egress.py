@@ -200,7 +200,7 @@ async def slow() -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     zone = {"*.slow.example": Reply((PUBLIC,), delay=30), "*.quick.example": Reply((PUBLIC,))}
     async with world(zone) as here:
-        with started() as proxy:
+        with started("--connect-timeout", "60") as proxy:  # however busy the machine is
 
             async def hang(number: int) -> None:
                 async with client(proxy) as connection:
