@@ -170,7 +170,7 @@ _FIREFOX: Final = (  # the words of its reasons, the special ones first
     (r"Multiple CORS header", "MultipleAllowOriginValues"),
     (r"does not match .(?P<p>[^’']{0,300})", "AllowOriginMismatch"),
     (r".Access-Control-Allow-Origin. missing", "MissingAllowOriginHeader"),
-    (r"preflight channel did not succeed", "PreflightInvalidStatus"),
+    (r"preflight (?:channel|response) did not succeed", "PreflightInvalidStatus"),
     (r"external redirect not allowed", "PreflightDisallowedRedirect"),
     (r"request not http", "CorsDisabledScheme"),
     (r"did not succeed", "connection_terminated"),

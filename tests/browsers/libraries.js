@@ -4,6 +4,7 @@
 import FS from "@isomorphic-git/lightning-fs";
 import axios from "axios";
 import { Buffer } from "buffer";
+import { MediaPlayer } from "dashjs";
 import Hls from "hls.js";
 import git from "isomorphic-git";
 import http from "isomorphic-git/http/web";
@@ -13,6 +14,7 @@ import L from "leaflet";
 import * as pdfjs from "pdfjs-dist";
 import Parser from "rss-parser/dist/rss-parser.min.js";
 import superagent from "superagent";
+import { createDbWorker } from "sql.js-httpvfs";
 import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";
 import * as tus from "tus-js-client";
 
@@ -70,6 +72,31 @@ globalThis.cases = {
       hls.loadSource(`${through}/film/main.m3u8`);
       hls.attachMedia(document.createElement("video"));
     });
+  },
+  "dash.js"(through) {
+    return new Promise((done, fail) => {
+      const video = document.body.appendChild(document.createElement("video"));
+      video.muted = true;
+      const player = MediaPlayer().create();
+      const loaded = [];
+      player.on(MediaPlayer.events.FRAGMENT_LOADING_COMPLETED, ({ request }) => loaded.push(request.url));
+      player.on(MediaPlayer.events.ERROR, ({ error }) => fail(new Error(error.message)));
+      video.onended = () => {
+        const found = [video.videoWidth, Math.round(video.duration), loaded.every((url) => url.startsWith(through))];
+        player.destroy();
+        done(found);
+      };
+      player.initialize(video, `${through}/files/film.mpd`, true);
+    });
+  },
+  async "sql.js-httpvfs"(through, { page }) {
+    const parts = `${page}/modules/sql.js-httpvfs/dist`;
+    const config = { serverMode: "full", url: `${through}/files/data.sqlite`, requestChunkSize: 4096 };
+    const { db, worker } = await createDbWorker(
+      [{ from: "inline", config }], `${parts}/sqlite.worker.js`, `${parts}/sql-wasm.wasm`);
+    const [{ text }] = await db.query("SELECT text FROM told WHERE name = ?", ["name 12345"]);
+    const { totalFetchedBytes, totalBytes } = await worker.getStats();
+    return [text.trim().split(" ").length, totalFetchedBytes < totalBytes / 10];
   },
   async "pdf.js"(through, { page }) {
     pdfjs.GlobalWorkerOptions.workerSrc = `${page}/modules/pdfjs-dist/build/pdf.worker.min.mjs`;

@@ -49,9 +49,11 @@ globalThis.cases = {
   },
   async abort(through) {
     const stop = new AbortController();
-    const asked = fetch(`${through}/waits`, { signal: stop.signal }).catch(({ name }) => name);
+    const reader = (await fetch(`${through}/endless`, { signal: stop.signal })).body.getReader();
+    await reader.read();
     stop.abort();
-    return asked;
+    const failed = await reader.read().catch(({ name }) => name);
+    return [failed, (await fetch(`${through}/ended`)).ok];
   },
   async redirect(through, { target }) {
     const reply = await fetch(`${through}/leads/plain`);
@@ -60,6 +62,48 @@ globalThis.cases = {
   async refusal(_, { proxy }) {
     const reply = await fetch(`${proxy}/http://10.0.0.1/`);
     return [reply.status, reply.headers.get("proxy-status").startsWith("cors-anywhere")];
+  },
+  socket(through) {
+    return new Promise((done, fail) => {
+      const socket = new WebSocket(`${through.replace("http:", "ws:")}/socket`);
+      socket.binaryType = "arraybuffer";
+      const heard = [];
+      socket.onopen = () => { socket.send("text"); socket.send(new Uint8Array([1, 2, 255])); };
+      socket.onerror = () => fail(new Error("it does not open"));
+      socket.onmessage = ({ data }) => {
+        heard.push(typeof data === "string" ? data : [...new Uint8Array(data)]);
+        if (heard.length === 2) socket.close(4000, "enough");
+      };
+      socket.onclose = ({ code, wasClean }) => done([...heard, code, wasClean]);
+    });
+  },
+  video(through) {
+    return new Promise((done, fail) => {
+      const video = document.createElement("video");
+      Object.assign(video, { crossOrigin: "anonymous", preload: "metadata", muted: true });
+      video.onerror = () => fail(new Error(video.error.message));
+      video.onloadedmetadata = () => { video.currentTime = 0.9 * video.duration; };
+      video.onseeked = () => {
+        const context = document.createElement("canvas").getContext("2d");
+        context.drawImage(video, 0, 0);
+        const found = [video.videoWidth, video.duration, video.currentTime, context.getImageData(0, 0, 1, 1).data[3]];
+        video.removeAttribute("src");
+        video.load();
+        done(found);
+      };
+      video.src = `${through}/files/film.webm`;
+      document.body.append(video);
+    });
+  },
+  font: async (through) => (await new FontFace("square", `url(${through}/square.ttf)`).load()).status,
+  async wasm(through) {
+    const { module } = await WebAssembly.instantiateStreaming(fetch(`${through}/empty.wasm`));
+    return WebAssembly.Module.exports(module).length;
+  },
+  async "with credentials"(_, { page, target, consenting }) {
+    const through = `${consenting}/${target}`;
+    const reply = await fetch(`${through}/echo`, { credentials: "include", headers: { "X-Key": page } });
+    return (await reply.json()).key === page;
   },
   canvas(through) {
     return new Promise((done, fail) => {

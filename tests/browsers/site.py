@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import tornado.web
 
 from tests.browsers import MODULES
+from tests.browsers.engines import ENGINES, Page
 from tests.browsers.targets import application
 from tests.support.browser import listening
-from tests.support.devtools import Page, page
 from tests.support.process import started
 
 HERE = Path(__file__).parent
@@ -30,10 +30,10 @@ Promise.race([
 
 
 class Came(NamedTuple):
-    """What came of the cases, by name, and the ranges that were asked for meanwhile."""
+    """What came of the cases, by name, and the ranges of files that were asked for meanwhile."""
 
     results: dict[str, Any]
-    ranges: list[str]
+    ranges: dict[str, list[str]]
 
 
 class _Home(tornado.web.RequestHandler):
@@ -67,7 +67,7 @@ def bundle(script: Path, made: Path) -> None:
 
 @asynccontextmanager
 async def _running(
-    script: Path, directory: Path, ranges: list[str]
+    engine: str, script: Path, directory: Path, ranges: dict[str, list[str]]
 ) -> AsyncIterator[tuple[Page, dict[str, str]]]:
     made = directory / "made"
     made.mkdir()
@@ -86,42 +86,49 @@ async def _running(
     ):
         target = f"http://127.0.0.1:{target_port}"
         allowed = ("--allow-network", "127.0.0.0/8", "--no-require-header")
-        with started(*allowed) as proxy, started(*allowed, "--mount", f"/on={target}") as mounted:
+        here = f"http://localhost:{port}"
+        consent = ("--allow-origin", here, "--allow-credentials")
+        with (
+            started(*allowed) as proxy,
+            started(*allowed, "--mount", f"/on={target}") as mounted,
+            started(*allowed, *consent) as consenting,
+        ):
             where = {
-                "page": f"http://localhost:{port}",
+                "page": here,
                 "target": target,
                 "proxy": f"http://127.0.0.1:{proxy.port}",
                 "mount": f"http://127.0.0.1:{mounted.port}/on",
+                "consenting": f"http://127.0.0.1:{consenting.port}",
             }
-            async with page(f"{where['page']}/", directory / "profile") as chromium:
-                yield chromium, where
+            async with ENGINES[engine].page(f"{here}/", directory / "profile") as opened:
+                yield opened, where
 
 
-async def from_file(directory: Path) -> Any:
+async def from_file(engine: str, directory: Path) -> Any:
     """What a page that was opened as a file reads of a target, through the proxy as it is by
     default but for the target's network."""
     saved = directory / "page.html"
     saved.write_text("<!doctype html><title>A file</title>")
-    async with listening(application(directory, [])) as port:
+    async with listening(application(directory, {})) as port:
         with started("--allow-network", "127.0.0.0/8") as proxy:
             url = f"http://127.0.0.1:{proxy.port}/http://127.0.0.1:{port}"
-            async with page(saved.as_uri(), directory / "profile") as chromium:
-                return await chromium.evaluate(
+            async with ENGINES[engine].page(saved.as_uri(), directory / "profile") as opened:
+                return await opened.evaluate(
                     f'fetch("{url}/plain").then(async (reply) => [origin, await reply.text()])'
                 )
 
 
-async def run(script: str, directory: Path) -> Came:
+async def run(engine: str, script: str, directory: Path) -> Came:
     """Runs every case of a script, one after the other; one that fails gives its error."""
-    ranges: list[str] = []
-    async with _running(HERE / script, directory, ranges) as (chromium, where):
+    ranges: dict[str, list[str]] = {}
+    async with _running(engine, HERE / script, directory, ranges) as (opened, where):
         results = {}
         through = f"{where['proxy']}/{where['target']}"
-        for name in await chromium.evaluate("Object.keys(cases)"):
+        for name in await opened.evaluate("Object.keys(cases)"):
             values = {"NAME": name, "THROUGH": through, "WHERE": where}
             asked = ONE
             for place, value in values.items():
                 asked = asked.replace(place, json.dumps(value))
-            came = await chromium.evaluate(asked)
+            came = await opened.evaluate(asked)
             results[name] = came.get("value", came.get("error"))
         return Came(results, ranges)

@@ -1,4 +1,4 @@
-"""What pages ask for: an application, a feed, a film, a document, uploads and a repository.
+"""What pages ask for: an application, a feed, films, a document, uploads, a repository, a socket.
 
 Owns: one origin that has never heard of CORS. Must not know: who asks.
 """
@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 import tornado.web
+import tornado.websocket
+
+from tests.browsers import media
+from tests.support.browser import PAGES
 
 FEED: Final = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
 <item><title>First</title></item><item><title>Second</title></item></channel></rss>"""
@@ -86,7 +90,7 @@ class Simple(tornado.web.RequestHandler):
 
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 
-    def initialize(self, ranges: list[str]) -> None:
+    def initialize(self, ranges: dict[str, list[str]]) -> None:
         self.ranges = ranges
         self.set_header("X-Of-Target", "yes")
 
@@ -149,15 +153,20 @@ class Simple(tornado.web.RequestHandler):
         self.set_header("Content-Type", "image/svg+xml")
         self.finish(RED)
 
+    async def _square(self, _: str) -> None:
+        self.set_header("Content-Type", "font/ttf")
+        self.finish((PAGES / "square.ttf").read_bytes())
+
+    async def _empty(self, _: str) -> None:
+        self.set_header("Content-Type", "application/wasm")
+        self.finish(b"\0asm\1\0\0\0")
+
     async def _module(self, _: str) -> None:
         self.set_header("Content-Type", "text/javascript")
         self.finish("export const value = 'imported'")
 
     async def _worker(self, _: str) -> None:
         self.finish("postMessage('works')")
-
-    async def _waits(self, _: str) -> None:
-        await asyncio.Event().wait()
 
     async def _events(self, _: str) -> None:
         self.set_header("Content-Type", "text/event-stream")
@@ -171,7 +180,7 @@ class Simple(tornado.web.RequestHandler):
         self.set_header("Content-Type", "application/pdf")
         asked = self.request.headers.get("Range")
         if asked is not None:
-            self.ranges.append(asked)
+            self.ranges.setdefault("large.pdf", []).append(asked)
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start, end = int(first), min(int(last or len(octets)), len(octets) - 1)
             self.set_status(206)
@@ -243,11 +252,45 @@ class Repository(tornado.web.RequestHandler):
         self.finish(body)
 
 
-def application(directory: Path, ranges: list[str]) -> tornado.web.Application:
-    """The targets. `ranges` takes the ranges that were asked for."""
+class Endless(tornado.web.RequestHandler):
+    """A reply that begins, and `ended` is set when who asked is gone; /ended answers then."""
+
+    def initialize(self, ended: asyncio.Event) -> None:
+        self.ended = ended
+
+    async def get(self, name: str) -> None:
+        if name == "endless":
+            self.write("begun")
+            await self.flush()
+        await self.ended.wait()
+
+    def on_connection_close(self) -> None:
+        self.ended.set()
+
+
+class Echo(tornado.websocket.WebSocketHandler):
+    """It says what it hears."""
+
+    def check_origin(self, origin: str) -> bool:
+        return origin.startswith("http://localhost:")
+
+    def on_message(self, message: str | bytes) -> None:
+        self.write_message(message, binary=isinstance(message, bytes))
+
+
+def application(directory: Path, ranges: dict[str, list[str]]) -> tornado.web.Application:
+    """The targets. `ranges` takes the ranges that were asked for, by the file's name."""
     repository(directory)
+    files = directory / "files"
+    files.mkdir()
+    media.make(files)
+    kept = {"path": str(files), "ranges": ranges}
     return tornado.web.Application(
         [
+            (r"/socket", Echo),
+            (r"/(endless|ended)", Endless, {"ended": asyncio.Event()}),
+            (r"/files/(film\.webm)", media.Film, kept),
+            (r"/files/(.*)", media.Files, kept),
             (r"/uploads/(.*)", Uploads),
             (r"/(repository\.git/.*)", Repository, {"directory": directory}),
             (r"/.*", Simple, {"ranges": ranges}),

@@ -1,4 +1,4 @@
-"""What pages use works through the proxy, in a real browser, as its own documents show it."""
+"""What pages use works through the proxy, in real browsers, as its own documents show it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import pytest
 
 from tests.browsers.site import Came, run
 from tests.browsers.targets import PART
-from tests.support.browser import CHROMIUM
-from tests.support.needs import needs
 
 
 @pytest.fixture(scope="module")
-def came(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Came]:
-    needs(CHROMIUM, "chromium")
-    yield asyncio.run(run("libraries.js", tmp_path_factory.mktemp("libraries")))
+def came(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Came]:
+    yield asyncio.run(run(engine, "libraries.js", tmp_path_factory.mktemp("libraries")))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +49,20 @@ def test_hls_finds_a_films_parts_by_relative_urls(came: Came) -> None:
     assert came.results["hls.js"] == [True, len(PART)]
 
 
+def test_dash_plays_a_film_of_parts_to_its_end(came: Came) -> None:
+    """Its pixels across, its seconds, and that every part came through the proxy."""
+    assert came.results["dash.js"] == [160, 4, True]
+
+
+def test_sqlite_finds_a_row_without_reading_the_database(came: Came) -> None:
+    """What it read is less than a tenth."""
+    assert came.results["sql.js-httpvfs"] == [20, True]
+    assert len(came.ranges["data.sqlite"]) > 1
+
+
 def test_pdf_reads_a_document_by_ranges(came: Came) -> None:
     assert came.results["pdf.js"] == 1
-    assert came.ranges
+    assert came.ranges["large.pdf"]
 
 
 def test_swagger_ui_tries_an_operation(came: Came) -> None:

@@ -1,4 +1,4 @@
-"""What a page does without any library works through the proxy, in a real browser."""
+"""What a page does without any library works through the proxy, in real browsers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsers import media
 from tests.browsers.site import Came, from_file, run
-from tests.support.browser import CHROMIUM
-from tests.support.needs import needs
 
 
 @pytest.fixture(scope="module")
-def came(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Came]:
-    needs(CHROMIUM, "chromium")
-    yield asyncio.run(run("plain.js", tmp_path_factory.mktemp("plain")))
+def came(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Came]:
+    yield asyncio.run(run(engine, "plain.js", tmp_path_factory.mktemp("plain")))
 
 
 def test_every_method_passes_with_its_header(came: Came) -> None:
@@ -31,6 +29,10 @@ def test_authorization_passes(came: Came) -> None:
 
 def test_credentials_are_not_agreed_to_unasked(came: Came) -> None:
     assert came.results["credentials"] == "TypeError"
+
+
+def test_credentials_are_agreed_to_where_the_operator_does(came: Came) -> None:
+    assert came.results["with credentials"] is True
 
 
 def test_octets_arrive_as_they_are(came: Came) -> None:
@@ -54,8 +56,8 @@ def test_an_uploads_progress_is_seen(came: Came) -> None:
     assert came.results["upload"] == ["2000000", 2_000_000]
 
 
-def test_a_request_is_aborted(came: Came) -> None:
-    assert came.results["abort"] == "AbortError"
+def test_an_aborted_request_ends_at_the_target_too(came: Came) -> None:
+    assert came.results["abort"] == ["AbortError", True]
 
 
 def test_a_redirect_is_followed_for_the_page(came: Came) -> None:
@@ -64,6 +66,27 @@ def test_a_redirect_is_followed_for_the_page(came: Came) -> None:
 
 def test_a_refusal_is_read(came: Came) -> None:
     assert came.results["refusal"] == [403, True]
+
+
+def test_a_socket_carries_text_and_octets_and_its_end(came: Came) -> None:
+    assert came.results["socket"] == ["text", [1, 2, 255], 4000, True]
+
+
+def test_a_video_is_played_from_a_later_part_by_ranges(came: Came) -> None:
+    """Of a film whose target gives what comes later to nobody who does not ask for it; its pixels
+    may be read."""
+    assert came.results["video"] == [320, media.SECONDS, 0.9 * media.SECONDS, 255]
+    first, *later = came.ranges["film.webm"]
+    assert first == "bytes=0-"
+    assert any(int(asked[6:].partition("-")[0]) > media.AT_ONCE for asked in later)
+
+
+def test_a_font_is_loaded(came: Came) -> None:
+    assert came.results["font"] == "loaded"
+
+
+def test_a_wasm_module_is_compiled_while_it_comes(came: Came) -> None:
+    assert came.results["wasm"] == 0
 
 
 def test_an_images_pixels_are_read(came: Came) -> None:
@@ -82,9 +105,8 @@ def test_a_frame_without_an_origin_reads(came: Came) -> None:
     assert came.results["a sandboxed frame"] == ["null", "plain text"]
 
 
-def test_a_page_that_was_opened_as_a_file_reads(tmp_path: Path) -> None:
-    needs(CHROMIUM, "chromium")
-    assert asyncio.run(from_file(tmp_path)) == ["null", "plain text"]
+def test_a_page_that_was_opened_as_a_file_reads(engine: str, tmp_path: Path) -> None:
+    assert asyncio.run(from_file(engine, tmp_path)) == ["null", "plain text"]
 
 
 def test_a_page_that_demands_leave_to_embed_gets_it(came: Came) -> None:

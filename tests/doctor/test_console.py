@@ -49,6 +49,7 @@ def test_an_older_chromium_is_recognised() -> None:
         ),
         ("CORS request did not succeed", "connection_terminated", ""),
         ("CORS preflight channel did not succeed", "PreflightInvalidStatus", ""),
+        ("CORS preflight response did not succeed", "PreflightInvalidStatus", ""),
         (
             "header ‘x-key’ is not allowed according to header ‘Access-Control-Allow-Headers’ from"
             " CORS preflight response",

@@ -1,20 +1,24 @@
 """A real browser, and the servers whose pages it opens.
 
-Owns: starting and ending them. Must not know: what a page does.
+Owns: starting and ending them, and which browser a run is about: Chromium, or what
+CORSANYWHERE_TEST_BROWSER says. Must not know: what a page does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import tornado.web
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
+
+from tests.support import firefox
 
 PAGES = Path(__file__).parents[1] / "pages"
 CHROMIUM = shutil.which("chromium")
@@ -25,6 +29,9 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 SECONDS = 60.0
+NAME = os.environ.get("CORSANYWHERE_TEST_BROWSER", "chromium")
+BROWSER = {"chromium": CHROMIUM, "firefox": firefox.FIREFOX}[NAME]
+"""The command of the browser that the run is about; None where there is none."""
 
 
 @asynccontextmanager
@@ -39,8 +46,16 @@ async def listening(
     await server.close_all_connections()
 
 
+def browser(url: str, profile: Path, *flags: str) -> AbstractAsyncContextManager[None]:
+    """A browser that has opened a URL, its files in `profile`. The flags are Chromium's; Firefox
+    needs none of them."""
+    if NAME == "firefox":
+        return firefox.browser(url, profile)
+    return chromium(url, profile, *flags)
+
+
 @asynccontextmanager
-async def browser(url: str, profile: Path, *flags: str) -> AsyncIterator[None]:
+async def chromium(url: str, profile: Path, *flags: str) -> AsyncIterator[None]:
     assert CHROMIUM is not None
     process = await asyncio.create_subprocess_exec(
         *(CHROMIUM, *FLAGS, *flags),

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.support.browser import browser
+from tests.support.browser import chromium
 
 
 class Page:
@@ -69,7 +69,7 @@ class Page:
 @asynccontextmanager
 async def page(url: str, profile: Path, *flags: str) -> AsyncIterator[Page]:
     """A page at a URL, in a browser of its own whose files are in `profile`."""
-    async with browser("about:blank", profile, *flags):
+    async with chromium("about:blank", profile, *flags):
         address = await _debugger(profile)
         async with connect(address, max_size=None) as connection:
             found = Page(connection)

@@ -10,11 +10,12 @@ from typing import Any
 import tornado.web
 from websockets.asyncio.server import ServerConnection, serve
 
-from tests.support.browser import CHROMIUM, PAGES, SECONDS, browser, listening
+from tests.support.browser import BROWSER, NAME, PAGES, SECONDS, browser, listening
 from tests.support.needs import needs
 from tests.support.process import command
 
 PAGE = PAGES / "reader.html"
+CUT = {"chromium": "TypeError", "firefox": "AbortError"}
 
 
 class Targets(tornado.web.RequestHandler):
@@ -79,7 +80,7 @@ async def what_the_page_saw(profile: Path) -> tuple[dict[str, Any], str]:
 
 
 def test_a_page_reads_replies_errors_and_ends_as_they_are(tmp_path: Path) -> None:
-    needs(CHROMIUM, "chromium")
+    needs(BROWSER, NAME)
     seen, target = asyncio.run(what_the_page_saw(tmp_path))
     assert seen == {
         "direct": "TypeError",
@@ -87,6 +88,6 @@ def test_a_page_reads_replies_errors_and_ends_as_they_are(tmp_path: Path) -> Non
         "preflighted": [200, '1 {"a": 1}'],
         "redirected": ["plain text", f"302 {target}/plain"],
         "refused": [403, "error=destination_ip_prohibited"],
-        "cut": "TypeError",
+        "cut": CUT[NAME],
         "webSocket": "hello",
     }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tornado.web
 
-from tests.support.browser import CHROMIUM, PAGES, listening
+from tests.support.browser import BROWSER, NAME, PAGES, listening
 from tests.support.needs import needs
 from tests.support.process import started
 from tests.support.tls import Tls
@@ -22,7 +22,7 @@ NOT_READ = "TypeError"
 
 @pytest.fixture(autouse=True)
 def there_is_a_browser() -> None:
-    needs(CHROMIUM, "chromium")
+    needs(BROWSER, NAME)
 
 
 class Api(tornado.web.RequestHandler):

@@ -10,7 +10,7 @@ import pytest
 import tornado.web
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
-from tests.support.browser import CHROMIUM, PAGES, listening
+from tests.support.browser import BROWSER, NAME, PAGES, listening
 from tests.support.needs import needs
 from tests.support.process import started
 from tests.system.test_browser_origins import Asking, Requests, Target, World
@@ -40,7 +40,7 @@ READ = {name: [200, "content"] for name in requests("")}
 
 @pytest.fixture(autouse=True)
 def there_is_a_browser() -> None:
-    needs(CHROMIUM, "chromium")
+    needs(BROWSER, NAME)
 
 
 def test_a_page_of_the_proxys_own_origin_reads_what_is_mounted_there(tmp_path: Path) -> None:

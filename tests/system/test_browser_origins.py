@@ -14,7 +14,7 @@ import pytest
 import tornado.web
 
 from cors_anywhere import CorsProxy, CorsProxyHandler, Settings
-from tests.support.browser import CHROMIUM, PAGES, SECONDS, browser, listening
+from tests.support.browser import BROWSER, NAME, PAGES, SECONDS, browser, listening
 from tests.support.needs import needs
 from tests.support.process import started
 
@@ -28,7 +28,7 @@ Requests = Mapping[str, tuple[str, dict[str, Any]]]
 
 @pytest.fixture(autouse=True)
 def there_is_a_browser() -> None:
-    needs(CHROMIUM, "chromium")
+    needs(BROWSER, NAME)
 
 
 class Target(tornado.web.RequestHandler):

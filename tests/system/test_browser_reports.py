@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
 from cors_anywhere import Settings, serve
-from tests.support.browser import CHROMIUM, SECONDS, browser, listening
+from tests.support.browser import CHROMIUM, SECONDS, chromium, listening
 from tests.support.needs import needs
 from tests.support.tls import make_tls
 
@@ -100,7 +100,7 @@ async def reported(directory: Path) -> list[str]:
         rules = "--host-resolver-rules=MAP *.test 127.0.0.1"
         trust = f"--ignore-certificate-errors-spki-list={key_hash(tls.cert)}"
         flags = (rules, trust, "--short-reporting-delay")
-        async with browser(f"{direct}/page", directory / "profile", *flags):
+        async with chromium(f"{direct}/page", directory / "profile", *flags):
             async with asyncio.timeout(SECONDS):
                 await collected.report_of("/second")
     return collected.urls
