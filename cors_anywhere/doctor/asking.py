@@ -31,6 +31,9 @@ MAX_HEAD: Final = 65536  # octets
 MAX_FIELDS: Final = 400
 
 Asker = Callable[[Ask], Awaitable[Seen | Broken]]
+PlanFor = Callable[[Target, str, bool], Plan]
+"""Under which plan a target is asked, with which method, and whether that is a preflight; raises
+ProxyError where it may not be."""
 
 _USUAL: Final = (("Accept", "*/*"), ("Accept-Language", "*"), ("User-Agent", "Mozilla/5.0"))
 """What a browser sends with every request, as far as a target may judge by it."""
@@ -67,23 +70,23 @@ async def local_egress() -> AsyncIterator[tuple[DirectEgress, Resolver]]:
         await resolver.close()
 
 
-def local_plan(target: Target) -> Plan:
+def local_plan(target: Target, method: str, preflight: bool) -> Plan:
     """Any target may be asked: it is the person's own machine that asks."""
-    return Plan(target, "GET", (), False, target, (), None, private=True)
+    del preflight
+    return Plan(target, method, (), False, target, (), None, private=True)
 
 
 class EgressAsker:
     """Asks targets themselves.
 
-    `plan_for` says under which plan a target is asked, or raises ProxyError. `resolver` is the one
-    that `egress` uses: with it the person is told which addresses names have. `passing` says what
-    is sent of the fields that a browser would send; without it all of them are.
+    `resolver` is the one that `egress` uses: with it the person is told which addresses names have.
+    `passing` says what is sent of the fields that a browser would send; without it all of them are.
     """
 
     def __init__(
         self,
         egress: Egress,
-        plan_for: Callable[[Target], Plan],
+        plan_for: PlanFor,
         resolver: Resolver | None = None,
         passing: Callable[[Fields], Fields] | None = None,
     ) -> None:
@@ -103,7 +106,7 @@ class EgressAsker:
             target = self._doors.parse(f"/{ask.url}")
             sent = [*_wanting(ask.fields), *ask.fields]
             fields = sent if self._passing is None else self._passing(sent)
-            plan = self._plan_for(target)._replace(method=ask.method, fields=fields)
+            plan = self._plan_for(target, ask.method, ask.preflight)._replace(fields=fields)
             if self._resolver is not None:
                 public = await self._look_up(target, self._resolver, way)
             return await self._exchange(ask, plan, way, public)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import ada_url
 
-from cors_anywhere.doctor.asking import EgressAsker, diagnose
+from cors_anywhere.doctor.asking import EgressAsker, PlanFor, diagnose
 from cors_anywhere.doctor.console import recognise
 from cors_anywhere.doctor.report import as_json
 from cors_anywhere.doctor.vocabulary import (
@@ -28,7 +28,7 @@ from cors_anywhere.doctor.vocabulary import (
     Seen,
 )
 from cors_anywhere.errors import BadRequest, GatewayTimeout
-from cors_anywhere.messages import Answer, Consult, Fields, Plan, Target
+from cors_anywhere.messages import Answer, Consult, Fields
 from cors_anywhere.rules.queries import MOST_PARAMETERS
 from cors_anywhere.rules.replies import own_fields
 from cors_anywhere.sides import Egress
@@ -43,13 +43,13 @@ _ONCE: Final = ("url", "origin", "method", "credentials", "redirect", "no-cors",
 
 
 class Endpoint:
-    """Answers questions over `egress`; `plan_for` says under which plan a target is asked, or
-    raises ProxyError, and `passing` what is sent of the fields that a browser would send."""
+    """Answers questions over `egress`; `passing` says what is sent of the fields that a browser
+    would send."""
 
     def __init__(
         self,
         egress: Egress,
-        plan_for: Callable[[Target], Plan],
+        plan_for: PlanFor,
         passing: Callable[[Consult, Fields], Fields],
     ) -> None:
         self._egress = egress

@@ -45,7 +45,8 @@ RULES: Final = (  # what refuses a request, and a row for what is not listed her
         "link-local",
     ),
     *("loop", "loopback", "metadata", "method", "multicast", "navigation", "open-proxy"),
-    *("origin-length", "own-address", "private", "rate-limit", "required-header", "reserved"),
+    *("origin-length", "origin-twice", "own-address", "private", "rate-limit"),
+    *("required-header", "reserved"),
     *("response-size", "service-worker", "shared", "single-label", "special-name"),
     *("target-share", "url-parameter", OTHER),
 )

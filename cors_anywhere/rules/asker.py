@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from cors_anywhere.errors import BadRequest, HeaderRequired, Refused
-from cors_anywhere.messages import DEFAULT_PORTS
+from cors_anywhere.messages import DEFAULT_PORTS, Fields
 from cors_anywhere.rules.authority import is_address
 from cors_anywhere.rules.origins import OriginPattern, OriginSet
 from cors_anywhere.tokens import MAX_ORIGIN, split_port
@@ -38,6 +38,13 @@ def own_origin(scheme: str, host: str | None) -> str | None:
     if not host or len(host) > _MAX_HOST:
         return None
     return f"{scheme}://{_PORT_AT_END[scheme].sub('', host.lower())}"
+
+
+def refuse_two_origins(fields: Fields) -> None:
+    """Raises BadRequest for a request that names its origin twice, as no browser does: what was
+    judged by one could be taken for the other's, by a target or a cache."""
+    if sum(len(name) == 6 and name.lower() == "origin" for name, _ in fields) > 1:
+        raise BadRequest("The request has two Origin fields.", rule="origin-twice")
 
 
 class Askers:

@@ -22,11 +22,16 @@ _PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)+")
 _URL: Final = re.compile(r"(https?)://([^/?#]*)([^?#]*)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]*")
 
-# Some servers decode a path before they split it, some decode it twice, some take a backslash for a
-# slash, and some drop a ";" and what follows it in a segment: ".." is whatever any of them reads.
-_SEPARATOR: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
+# Some servers decode a path before they split it, some decode it twice, some know "%u002e" or UTF-8
+# that is longer than it may be; some take a backslash for a slash, some drop a ";" and what follows
+# it in a segment, a NUL or a blank: ".." is whatever any of them reads.
+_OCTET: Final = "%(?:25)*"
+_SLASH: Final = "2f|5c|c0%(?:25)*af|c1%(?:25)*9c|u00(?:2f|5c)|u221[56]"
+_SEPARATOR: Final = rf"(?:[/\\]|{_OCTET}(?:{_SLASH}))"
+_DOT: Final = rf"(?:\.|{_OCTET}(?:2e|c0{_OCTET}ae|e0{_OCTET}80{_OCTET}ae|u002e))"
+_DROPPED: Final = rf"(?:{_OCTET}(?:0[09ad]|20))*"
 _CLIMBS: Final = re.compile(
-    rf"(?:\A|{_SEPARATOR})(?:\.|%(?:25)*2e){{2}}(?:\Z|;|%(?:25)*3b|{_SEPARATOR})",
+    rf"(?:\A|{_SEPARATOR})(?:{_DROPPED}{_DOT}){{2}}{_DROPPED}(?:\Z|;|{_OCTET}3b|{_SEPARATOR})",
     re.ASCII | re.IGNORECASE,
 )
 

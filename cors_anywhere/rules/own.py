@@ -1,4 +1,4 @@
-"""The documents of the proxy's own: the help, the home page, the client helper.
+"""The documents of the proxy's own: the help, the home page, the client helper, its health.
 
 Owns: which of them a request gets, and their fields. Must not know: what they say, or where they
 are kept.
@@ -43,6 +43,7 @@ class OwnPages:
         self._files = {
             Door.CLIENT: _page("text/javascript", documents.client, _CACHED),
             Door.CLIENT_TYPES: _page("application/typescript", documents.client_types, _CACHED),
+            Door.HEALTH: _page("text/plain", "ok\n", ("cache-control", "no-store")),
         }
 
     def at(self, door: Door, index: Mapping[str, str], credited: str | None = None) -> Answer:

@@ -183,8 +183,6 @@ class Policy:
         index = read.by_name
         if door is Door.NOT_NEEDED:
             return replies.NOT_NEEDED
-        if door is Door.HEALTH:
-            return replies.HEALTHY
         credited = self._credited(head)
         if door is Door.PREFLIGHT:
             return self._replies.preflight(index, credited)
@@ -200,9 +198,14 @@ class Policy:
         asked = Consult(query, own_url, credited, read.continued)
         return Metered(origin, asked, self._doors.asked_about(query), key)
 
-    def judged(self, target: Target) -> Plan:
-        """The plan of a bodiless request that the proxy itself makes. Raises ProxyError."""
-        return self._judged(Plan(target, "GET", (), False, target, (), None))
+    def judged(self, target: Target, method: str, preflight: bool) -> Plan:
+        """The plan of a bodiless request that the proxy itself makes. Raises ProxyError.
+
+        A preflight may be made whatever methods are served: it is no page's choice.
+        """
+        if not (preflight or self._methods is None or self._methods.serve(method)):
+            raise self._methods.refusal()
+        return self._judged(Plan(target, method, (), False, target, (), None))
 
     def consulting(self, asked: Consult, fields: Fields) -> Fields:
         """What of the fields that a page would send the doctor sends to a target, and in whose

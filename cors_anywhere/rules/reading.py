@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from cors_anywhere.messages import Fields, RequestHead
 from cors_anywhere.recent import Recent
+from cors_anywhere.rules.asker import refuse_two_origins
 from cors_anywhere.rules.headers import FieldTable
 from cors_anywhere.rules.injections import to_continue
 from cors_anywhere.tokens import HARMLESS
@@ -36,7 +37,7 @@ class Reader:
         self._recent: Recent[object, Read] = Recent(128)
 
     def read(self, head: RequestHead) -> Read:
-        """What the fields say; it is not to be changed."""
+        """What the fields say; it is not to be changed. Raises BadRequest for two origins."""
         fields = head.fields
         if not isinstance(fields, tuple):  # whoever made it may change it
             return self._read(head)
@@ -48,5 +49,6 @@ class Reader:
         return known
 
     def _read(self, head: RequestHead) -> Read:
+        refuse_two_origins(head.fields)
         passing, _, gathered = self._table.sort(head.fields)
         return Read(head.by_name(), tuple(passing), gathered, to_continue(gathered))

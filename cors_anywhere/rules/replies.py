@@ -41,12 +41,6 @@ _SANDBOX: Final = ("content-security-policy", "sandbox")
 _FOR_EVERYONE: Final = ("cross-origin-resource-policy", "cross-origin")
 PRIVATE: Final = ("cache-control", "private")
 
-HEALTHY: Final = Answer(
-    200,
-    "OK",
-    [("content-type", "text/plain"), ("cache-control", "no-store"), _NO_SNIFFING],
-    b"ok\n",
-)
 NOT_NEEDED: Final = Answer(200, "OK", [("content-type", "text/plain"), _NO_SNIFFING], b"no")
 
 

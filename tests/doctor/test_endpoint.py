@@ -100,6 +100,23 @@ def test_it_asks_no_target_that_the_proxy_would_not(settings: dict[str, Any], er
     assert found["cause"] == error
 
 
+@pytest.mark.parametrize(
+    ("settings", "cause"),
+    [
+        ({"allow_methods": ("POST",)}, "http_request_error"),
+        ({"deny_methods": ("GET",)}, "http_request_error"),
+        ({"allow_methods": ("GET",)}, None),
+    ],
+)
+def test_it_sends_no_method_that_the_proxy_would_not_but_for_a_preflight(
+    settings: dict[str, Any], cause: str | None
+) -> None:
+    query = {"url": "a header, allowed|{a}/{path}", "origin": "{page}", "header": "X-Key: 1"}
+    found = json.loads(asked(query, **settings)[2])
+    passed = {step["step"] for step in found["steps"] if step["ok"]}
+    assert (found["cause"], "preflight reply" in passed) == (cause, True)
+
+
 def test_it_serves_nobody_whom_the_proxy_does_not() -> None:
     query = {"url": "{a}/home"}
     assert asked(query, "X-Nothing: 1")[0] == 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cors_anywhere.errors import BadRequest, HeaderRequired, Refused
-from cors_anywhere.rules.asker import Askers, is_cross_site, own_origin
+from cors_anywhere.rules.asker import Askers, is_cross_site, own_origin, refuse_two_origins
 from cors_anywhere.rules.origins import OriginPattern
 
 OWN = "http://localhost:8080"
@@ -93,6 +93,14 @@ def test_an_origin_has_a_length_that_browsers_send(length: int, passes: bool) ->
         with pytest.raises(BadRequest, match="320 octets") as caught:
             askers().identify(index, OWN)
         assert caught.value.rule == "origin-length"
+
+
+def test_an_origin_is_named_once() -> None:
+    once = [("Host", "a"), ("Origin", "https://a.test"), ("Origins", "b")]
+    refuse_two_origins(once)
+    with pytest.raises(BadRequest, match="two Origin fields") as caught:
+        refuse_two_origins([*once, ("oRIGIN", "https://a.test")])
+    assert caught.value.rule == "origin-twice"
 
 
 # --- required headers -------------------------------------------------------------------------

@@ -43,3 +43,10 @@ def test_the_module_is_javascript_for_pages_of_any_origin() -> None:
     assert answer.body == b"x"
     assert ("content-type", "text/javascript; charset=utf-8") in answer.fields
     assert ("access-control-allow-origin", "*") in answer.fields
+
+
+def test_any_page_may_read_that_the_proxy_is_there() -> None:
+    answer = ALL.at(Door.HEALTH, {})
+    assert answer.body == b"ok\n"
+    assert ("access-control-allow-origin", "*") in answer.fields
+    assert ("cache-control", "no-store") in answer.fields

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cors_anywhere.errors import BadRequest
 from cors_anywhere.messages import Fields, RequestHead
 from cors_anywhere.rules.headers import request_table
 from cors_anywhere.rules.reading import Reader
@@ -48,3 +49,8 @@ def test_anything_else_is_read_anew(fields: Fields) -> None:
     first, second = reader.read(head(fields)), reader.read(head(fields))
     assert first == second
     assert first is not second
+
+
+def test_what_names_its_origin_twice_is_not_read() -> None:
+    with pytest.raises(BadRequest, match="two Origin fields"):
+        Reader(request_table()).read(head((*BROWSER, ("origin", "https://b.test"))))
