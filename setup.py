@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 ROOMS = (
     *("recent.py", "messages.py", "outcome.py", "sides.py", "relay.py"),
     *("upload.py", "gathering.py", "tunnel.py"),
-    *("rules", "http1", "egress", "fronts"),
+    *("rules", "http1", "egress", "fronts", "observe"),
 )
 PLAIN = {
     "tunnel.py": "it awaits in a finally: see tests/test_form.py",
@@ -25,6 +25,10 @@ PLAIN = {
     "fronts/fields.py": "as the adapter",
     "fronts/detached.py": "it is for Tornado's own server",
     "fronts/heads.py": "as the one before",
+    "observe/exposition.py": "it is asked by who reads the metrics",
+    "observe/ledger.py": "it keeps failures, for who looks at the page",
+    "observe/sink.py": "its thread waits for a disk",
+    "observe/tally.py": "it is made once",
     "http1/tls.py": "its class is one of asyncio's, and its buffer one for each thread",
 }
 """Modules of these rooms that stay as they are, and why."""

@@ -108,7 +108,7 @@ def on_outcome_of(hook: OnOutcome) -> Callable[[Outcome], None]:
         except Exception:
             LOG.exception("The hook on_outcome failed")
             return
-        if inspect.isawaitable(rest):
+        if rest is not None and inspect.isawaitable(rest):
             task = asyncio.get_running_loop().create_task(run_on(rest))
             running.add(task)
             task.add_done_callback(running.discard)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from httptools import (
     HttpParserError,
@@ -97,6 +97,33 @@ _KEPT_BYTES = 2048
 _KNOWN: Recent[bytes, Split] = Recent(128)
 """A browser's requests to one API differ by their paths alone: field lines that have just been read
 are a tenth of a request's instructions. No secret outlives its request here."""
+
+_REPLYS_HARMLESS = HARMLESS | {
+    *("server", "date", "age", "expires", "vary", "last-modified", "accept-ranges", "x-cache"),
+    *("content-encoding", "content-language", "transfer-encoding", "cdn-cache-control", "alt-svc"),
+    *("access-control-allow-origin", "access-control-allow-credentials", "x-frame-options"),
+    *("access-control-allow-headers", "access-control-allow-methods", "access-control-max-age"),
+    *("access-control-expose-headers", "strict-transport-security", "x-content-type-options"),
+    *("x-xss-protection", "referrer-policy", "permissions-policy", "x-powered-by", "upgrade"),
+    *("cross-origin-resource-policy", "cross-origin-opener-policy", "timing-allow-origin"),
+}
+_KEPT_LINE = 256  # octets
+_KEPT_STATUS_LINE = 64
+
+
+class _Line:
+    """A field, and its name in lower case if it has rules here."""
+
+    __slots__ = ("field", "key")
+
+    def __init__(self, field: Any, key: str | None) -> None:
+        self.field = field  # a pair; compiled, what is known as one is made anew at each use
+        self.key = key
+
+
+_KNOWN_LINES: Recent[str, _Line] = Recent(512)
+"""Replies of one API differ in a few lines, those of an instant not even in their Date. That is a
+twentieth of a request's instructions."""
 
 
 def skip_empty_lines(buffer: bytes) -> bytes:
@@ -179,12 +206,9 @@ def parse_reply(block: bytes, max_fields: int = MAX_FIELDS) -> TargetHead:
     if ends != block.count(b"\r\n"):  # a sixth of the search's time
         block = _BARE_LF.sub(b"\r\n", block)
     line_end = block.index(b"\r\n")
-    line = _STATUS_LINE.fullmatch(block, 0, line_end)
-    if line is None:
-        raise GatewayError
-    status = int(line[2])
-    if not (100 <= status <= 599 or status == 999):
-        raise GatewayError(f"The target answered with the status {line[2].decode()}.")
+    line = block[:line_end]
+    usual = line_end <= _KEPT_STATUS_LINE
+    version, status, reason = _known_status_line(line) if usual else _status_line(line)
     rest = block[line_end:]
     try:
         _judge(HttpResponseParser(_SILENT), b"HTTP/1.1 200 OK", rest)
@@ -193,10 +217,25 @@ def parse_reply(block: bytes, max_fields: int = MAX_FIELDS) -> TargetHead:
         if merged is None:
             raise GatewayError(f"{GatewayError.sentence} ({bad.log_detail})") from bad.__cause__
         return parse_reply(block[:line_end] + merged, max_fields)
-    fields, special = _split(rest)
-    reason = (line[3] or b"").decode("latin-1")
-    framing = _reply_framing(special, status, version11=line[1] == b"1")
+    fields, special = _split_known(rest)
+    framing = _reply_framing(special, status, version11=version == 1)
     return TargetHead(status, reason, fields, *framing)
+
+
+def _status_line(line: bytes) -> tuple[int, int, str]:
+    """The minor version, the status and the reason. Raises GatewayError."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise GatewayError
+    status = int(match[2])
+    if not (100 <= status <= 599 or status == 999):
+        raise GatewayError(f"The target answered with the status {match[2].decode()}.")
+    return int(match[1]), status, (match[3] or b"").decode("latin-1")
+
+
+@lru_cache(128)
+def _known_status_line(line: bytes) -> tuple[int, int, str]:
+    return _status_line(line)
 
 
 def _judge(parser: HttpRequestParser | HttpResponseParser, start: bytes, rest: bytes) -> None:
@@ -222,6 +261,31 @@ def _split(lines: bytes) -> Split:
         if (key := name.lower()) in _SPECIAL:
             special.setdefault(key, []).append(value)
     return tuple(fields), special
+
+
+def _split_known(lines: bytes) -> Split:
+    """The same, for lines of which many have been read before."""
+    fields: list[Any] = []
+    special: dict[str, list[str]] = {}
+    for line in lines[2:-2].decode("latin-1").split("\r\n"):
+        if not line:  # the last one
+            break
+        known = _KNOWN_LINES.get(line)
+        if known is None:
+            known = _read_line(line)
+        fields.append(known.field)
+        if known.key is not None:
+            special.setdefault(known.key, []).append(known.field[1])
+    return tuple(fields), special
+
+
+def _read_line(line: str) -> _Line:
+    name, _, value = line.partition(":")
+    key = name.lower()
+    read = _Line((name, value.strip(" \t")), key if key in _SPECIAL else None)
+    if key in _REPLYS_HARMLESS and len(line) <= _KEPT_LINE:
+        _KNOWN_LINES.put(line, read)
+    return read
 
 
 def _request_framing(special: dict[str, list[str]], version11: bool) -> tuple[Length, bool, bool]:

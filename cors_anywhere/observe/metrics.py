@@ -26,36 +26,19 @@ OTHER: Final = "other"
 
 RULES: Final = (  # what refuses a request, and a row for what is not listed here
     *("allowed-origins", "allowed-targets", "api-key", "bad-port", "body-size", "byte-limit"),
-    *(
-        "callback",
-        "content-type",
-        "denied",
-        "denied-origin",
-        "denied-target",
-        "documentation",
-        "embedded",
-    ),
-    *(
-        "get-coding",
-        "get-method",
-        "get-room",
-        "get-size",
-        "header-override",
-        "invalid",
-        "link-local",
-    ),
-    *("loop", "loopback", "metadata", "method", "multicast", "navigation", "open-proxy"),
-    *("origin-length", "origin-twice", "own-address", "private", "rate-limit"),
-    *("required-header", "reserved"),
-    *("response-size", "service-worker", "shared", "single-label", "special-name"),
-    *("target-share", "url-parameter", OTHER),
+    *("callback", "content-type", "denied", "denied-origin", "denied-target", "documentation"),
+    *("embedded", "get-coding", "get-method", "get-room", "get-size", "header-override"),
+    *("invalid", "link-local", "loop", "loopback", "metadata", "method", "multicast"),
+    *("navigation", "open-proxy", "origin-length", "origin-twice", "own-address", "private"),
+    *("rate-limit", "required-header", "reserved", "response-size", "service-worker", "shared"),
+    *("single-label", "special-name", "target-share", "url-parameter", OTHER),
 )
 ERRORS: Final = (  # RFC 9209 section 2.3, of those that are raised
     *sorted({one.error for one in vars(errors).values() if _is_failure(one) and one.error}),
     OTHER,
 )
 TIMES: Final = ("look_up", "connect", "first_octet", "total")
-BOUNDS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0)
+BOUNDS: Final[Sequence[float]] = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0)
 """Seconds: the upper ends of the histograms' buckets, but for the last, which has none."""
 
 GAUGES: Final = (
@@ -88,19 +71,30 @@ class Metrics:
     def __call__(self, outcome: Outcome) -> None:
         """One request has ended."""
         row = self._row
-        status = outcome.status
+        # All at once: each by its name takes three times as long.
+        (_, _, _, _, _, _, _, status, end, error, rule, _, received, sent, times, reused, _) = (
+            outcome
+        )
         group = 5 if status is None or not 100 <= status <= 599 else status // 100 - 1
-        row[REQUESTS + _kind(outcome) * len(CLASSES) + group] += 1
-        if outcome.rule is not None:
-            row[_RULE.get(outcome.rule, _RULE[OTHER])] += 1
-        if outcome.error is not None:
-            row[_ERROR.get(outcome.error, _ERROR[OTHER])] += 1
-        row[OCTETS] += outcome.received
-        row[OCTETS + 1] += outcome.sent
-        if outcome.reused is not None:
-            row[CONNECTIONS + outcome.reused] += 1
+        kind = 0  # the place in OUTCOMES
+        if end is not End.COMPLETE:
+            kind = _LATENESS[end]
+        elif rule is not None:
+            kind = 1
+        elif error is not None:
+            kind = 2
+        row[REQUESTS + kind * len(CLASSES) + group] += 1
+        if rule is not None:
+            row[_RULE.get(rule, _RULE[OTHER])] += 1
+        if error is not None:
+            row[_ERROR.get(error, _ERROR[OTHER])] += 1
+        if received:
+            row[OCTETS] += received
+        row[OCTETS + 1] += sent
+        if reused is not None:
+            row[CONNECTIONS + reused] += 1
         start = HISTOGRAMS
-        for seconds in outcome.times:
+        for seconds in times:
             if seconds:  # a connection that was reused took no time
                 row[start + bisect_left(BOUNDS, seconds)] += 1
                 row[start + _HISTOGRAM - 1] += seconds
@@ -110,15 +104,6 @@ class Metrics:
         """What is so just now, in the order of GAUGES."""
         for place, value in enumerate(values, GAUGE):
             self._row[place] = value
-
-
-def _kind(outcome: Outcome) -> int:
-    """The place in OUTCOMES."""
-    if outcome.end is not End.COMPLETE:
-        return _LATENESS[outcome.end]
-    if outcome.rule is not None:
-        return 1
-    return 0 if outcome.error is None else 2
 
 
 def histogram(sums: Sequence[float], number: int) -> tuple[list[tuple[str, float]], float]:

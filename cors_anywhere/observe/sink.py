@@ -29,9 +29,9 @@ CLOSE_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.5
 """Between looks whether a log that nobody reads is to be begun anew."""
 
-_BATCH: Final = 2**16
-"""Octets that are written at once to a file; to a pipe PIPE_BUF, so that the lines of processes
-which share it do not mingle."""
+_AT_ONCE: Final = 256
+"""Lines that are written at once to a file; to a pipe as many as PIPE_BUF holds, so that those of
+processes which share it do not mingle."""
 
 _STANDARD_ERROR: Final = 2
 
@@ -150,9 +150,12 @@ class Sink:
 
     def _write_all(self) -> None:
         """Writes what waits; at a failure the rest is tried when more comes."""
-        most = _BATCH if stat.S_ISREG(os.fstat(self._descriptor).st_mode) else select.PIPE_BUF
-        while self._lines:
-            lines = self._next(most)
+        is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        while waiting := len(self._lines):
+            if is_file:
+                lines = [self._lines.popleft() for _ in range(min(waiting, _AT_ONCE))]
+            else:
+                lines = self._next(select.PIPE_BUF)
             if failure := self._failure_of(lines):
                 self._leave_out(len(lines), failure)
                 return

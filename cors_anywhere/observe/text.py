@@ -62,7 +62,7 @@ def _told(outcome: Outcome) -> str:
         page = f"{outcome.key}, {page}"
     line = (
         f"{asked}, from {page}{outcome.client},"
-        f" {outcome.sent} octets in {outcome.times.total * 1000:.0f} ms"
+        f" {outcome.sent} octets in {int(outcome.times.total * 1000 + 0.5)} ms"
     )
     if outcome.error is not None:
         line += f", {cause(outcome)}"

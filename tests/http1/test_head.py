@@ -29,7 +29,7 @@ from cors_anywhere.http1.head import (
     skip_empty_lines,
 )
 from cors_anywhere.http1.partial import find_reply_end
-from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE
+from cors_anywhere.messages import CHUNKED, UNTIL_CLOSE, Fields
 from tests.support.growth import assert_linear
 
 HOST = "Host: proxy.test"
@@ -191,6 +191,24 @@ def test_field_lines_that_come_again_are_known() -> None:
 @pytest.mark.parametrize("line", ["Authorization: Basic x", "cookie: id=1", "X-API-Key: s3cret"])
 def test_no_secret_is_remembered(line: str) -> None:
     assert request(HOST, line).fields is not request(HOST, line).fields
+
+
+def reply_fields(*lines: str) -> Fields:
+    return parse_reply("\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1")).fields
+
+
+def test_lines_of_replies_that_come_again_are_known() -> None:
+    first = reply_fields("Server: a", "Content-Length: 3", "ETag: 1")
+    second = reply_fields("ETag: 2", "Content-Length: 3", "Server: a")
+    assert second == (("ETag", "2"), ("Content-Length", "3"), ("Server", "a"))
+    assert [second[2] is first[0], second[1] is first[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "line", ["Set-Cookie: id=1", "X-Token: s3cret", "Location: /?key=1", "Server: " + "a" * 249]
+)
+def test_no_secret_of_a_reply_is_remembered(line: str) -> None:
+    assert reply_fields(line)[0] is not reply_fields(line)[0]
 
 
 def test_known_field_lines_are_held_to_the_limit_of_the_day() -> None:

@@ -161,6 +161,30 @@ async def many(seen: Page) -> list[list[Any]]:
     return found
 
 
+async def counting(seen: Page) -> dict[str, int]:
+    """How many connections to Redis count, and under how many names: a busy machine may hold Redis
+    up for longer than a proxy waits for it, which then counts by itself for half a second."""
+    found = {"clients": 0}
+    async with asyncio.timeout(PATIENCE):
+        while found["clients"] < len(PROXIES):
+            await many(seen)
+            clients = await _told("CLIENT LIST")
+            found = {
+                "clients": clients.count("cmd=evalsha"),
+                "names": (await _told("KEYS *")).count("\n$"),
+            }
+    return found
+
+
+async def _told(command: str) -> str:
+    """What Redis answers to a command, as it is on the wire."""
+    reader, writer = await asyncio.open_connection(REDIS, 6379)
+    writer.write(f"{command}\r\nQUIT\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    return answer
+
+
 async def protocols(seen: Page) -> list[str]:
     """By which protocols the replies came."""
     asking = (
@@ -196,7 +220,8 @@ async def scenario(here: Path) -> dict[str, Any]:
             with proxy(PROXIES[0], logs[0]):
                 told = {
                     "upload": await upload(seen, target),
-                    "asked": await many(seen),
+                    "asked": [status for status, _ in await many(seen)],
+                    "counting": await counting(seen),
                     "protocols": await protocols(seen),
                     "served": [log.read_text().count('"handled request"') for log in logs],
                 }
