@@ -10,7 +10,7 @@ import pytest
 from cors_anywhere import Settings
 from tests.support import netns
 from tests.support.browser import CHROMIUM
-from tests.support.composed import ASKED, PIECES, services
+from tests.support.composed import ASKED, PIECES, TOGETHER, services
 from tests.support.needs import needs
 
 
@@ -30,6 +30,10 @@ def test_an_upload_streams_from_the_browser_to_the_target(seen: Any) -> None:
 
 def test_the_page_is_served_by_http_2(seen: Any) -> None:
     assert seen["protocols"] == ["h2"]
+
+
+def test_more_requests_are_under_way_to_one_host_than_http_1_would_let(seen: Any) -> None:
+    assert seen["together"] == [200] * TOGETHER
 
 
 def test_both_proxies_serve(seen: Any) -> None:

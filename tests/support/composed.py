@@ -39,6 +39,9 @@ URL: Final = f"https://localhost/http://{TARGET[0]}:{TARGET[1]}"
 VARIABLES: Final = {"CORS_HOST": "localhost", "CORS_ORIGINS": "http://localhost:*"}
 PIECES: Final = 5
 ASKED: Final = 30
+TOGETHER: Final = 12
+"""Requests of which none is answered before all have come: twice what a browser has under way over
+HTTP/1.1."""
 
 
 def services() -> dict[str, Any]:
@@ -109,12 +112,15 @@ class Target:
 
     def __init__(self) -> None:
         self.chunks: asyncio.Queue[str] = asyncio.Queue()
+        self._all = asyncio.Barrier(TOGETHER)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).lower():
                 if b"transfer-encoding: chunked" in head:
                     await self._read(reader)
+                elif head.startswith(b"get /together"):
+                    await self._all.wait()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -158,6 +164,14 @@ async def many(seen: Page) -> list[list[Any]]:
       return seen;
     }})()"""
     found: list[list[Any]] = await seen.evaluate(asking)
+    return found
+
+
+async def together(seen: Page) -> list[int]:
+    """The statuses of requests that are under way at once."""
+    asking = f"""Promise.all([...Array({TOGETHER}).keys()].map(
+      (i) => fetch('{URL}/together?' + i).then((reply) => reply.status)))"""
+    found: list[int] = await asyncio.wait_for(seen.evaluate(asking), PATIENCE)
     return found
 
 
@@ -221,6 +235,7 @@ async def scenario(here: Path) -> dict[str, Any]:
                 told = {
                     "upload": await upload(seen, target),
                     "asked": [status for status, _ in await many(seen)],
+                    "together": await together(seen),
                     "counting": await counting(seen),
                     "protocols": await protocols(seen),
                     "served": [log.read_text().count('"handled request"') for log in logs],

@@ -58,7 +58,15 @@ HELPED = """
   const stop = new AbortController();
   stop.abort();
   await tell("aborted", fresh()(A + "/" + REFUSED, { signal: stop.signal }));
-  await tell("of the proxy", fresh()(A + "/" + CUT));
+  await tell("cut", fresh()(A + "/" + CUT));
+  await tell("a request", fresh()(new Request(A + "/" + REFUSED, { headers: { "X-A": "1" } })));
+  await tell("head", fresh()(A + "/" + REFUSED, { method: "HEAD" }));
+  await tell("of the own origin", fresh()("/"));
+  const sending = createCorsFetch({ sendCredentials: true });
+  await tell("sent", sending(A + "/" + REFUSED, { headers: { Authorization: "x" } }));
+  await tell("no proxy", createCorsFetch({ proxy: NOBODY })(A + "/" + REFUSED));
+  const elsewhere = createCorsFetch({ proxy: PROXY + "///" });
+  await tell("slashes", elsewhere(A + "/" + REFUSED));
   return told;
 })()
 """
@@ -200,6 +208,17 @@ def test_the_helper_falls_back_to_the_proxy_and_remembers_it(seen: Seen) -> None
     assert seen.helped["asked"] == 1
 
 
+@pytest.mark.parametrize("request_", ["a request", "head", "sent", "slashes"])
+def test_the_helper_asks_the_proxy_for_what_may_be_repeated(seen: Seen, request_: str) -> None:
+    status, url = seen.helped[request_]
+    assert status == 200
+    assert url.startswith(seen.where.a)
+
+
+def test_the_helper_leaves_the_pages_own_origin_alone(seen: Seen) -> None:
+    assert seen.helped["of the own origin"][1] is None
+
+
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
@@ -208,6 +227,8 @@ def test_the_helper_falls_back_to_the_proxy_and_remembers_it(seen: Seen) -> None
         ("authorization", ["CorsAnywhereError", "credentials"]),
         ("nobody", ["CorsAnywhereError", "network"]),
         ("aborted", ["AbortError", None]),
+        ("cut", ["CorsAnywhereError", "network"]),
+        ("no proxy", ["CorsAnywhereError", "network"]),
     ],
 )
 def test_the_helper_says_why_it_does_not(seen: Seen, request_: str, error: list[str]) -> None:
