@@ -48,4 +48,6 @@ async def connected(addresses: Sequence[AddrInfoType]) -> socket.socket:
             loop=cast(asyncio.AbstractEventLoop, listening),
         )
     except OSError as error:  # of no attempt: there was no descriptor for its socket
+        for failure in (*listening.failures, error):
+            failure.__traceback__ = None  # a frame in it holds the failure
         raise os_failure(listening.failures or [error]) from error

@@ -5,8 +5,10 @@ Owns: what is expected of an address. Must not know: the proxy's own table.
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
+
+import ada_url
 
 
 class Row(NamedTuple):
@@ -79,4 +81,11 @@ def samples(row: Row) -> list[str]:
     numbers = {first - 1, first, (first + last + 1) // 2, last, last + 1}
     highest = 2**network.max_prefixlen - 1
     make = type(network[0])
-    return [str(make(number)) for number in sorted(numbers) if 0 <= number <= highest]
+    return [_written(make(number)) for number in sorted(numbers) if 0 <= number <= highest]
+
+
+def _written(address: IPv4Address | IPv6Address) -> str:
+    """As browsers write it; some Pythons write the end of an IPv4-mapped one with dots."""
+    if address.version == 4:
+        return str(address)
+    return str(ada_url.URL(f"http://[{address}]/").hostname)[1:-1]
