@@ -98,7 +98,7 @@ def test_what_the_operator_sets_for_all_is_not_the_pages() -> None:
         ('{"referer": "a\\r\\nX: b"}', "member 1, \"referer\", has a control character"),
         ('{"referer": "\\u0000"}', "control character"),
         ('{"referer": "\\u20ac"}', "beyond ISO-8859-1"),
-        ("[" * 30_000, "cannot be read: it is "),  # too deep, or unfinished: it is the Python's to say
+        ("[" * 30_000, "cannot be read: it is "),  # too deep for some Pythons
         ('{"a":' * 6_000, "cannot be read: it is "),
     ],
 )  # fmt: skip
