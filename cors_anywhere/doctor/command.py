@@ -74,7 +74,7 @@ def command(
     questions = [question]
     if via is not None:
         base = via.rstrip("/")
-        questions.append(question._replace(url=f"{base}/{url}"))
+        questions.append(question._replace(url=f"{base}/{url}", via=True))
     found = asyncio.run(_diagnose(questions))
     proxy = via.rstrip("/") if via is not None else PROXY
     _print(found, proxy, server, as_object=as_object)

@@ -6,6 +6,7 @@ read of a reply. Must not know: in which order things happen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,6 +19,7 @@ SAFELISTED: Final = (  # Fetch Standard, CORS-safelisted response-header name
     *("last-modified", "pragma"),
 )
 _LOGIN: Final = ("/login", "/signin", "/sign-in", "/sso", "/oauth", "/saml", "/auth/")
+_REFUSAL: Final = re.compile(r"cors-anywhere;(?:[^,]*;)? *error=([a-z_]+)")
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 MAX_AGE: Final = 7200  # seconds: Chromium keeps no preflight longer
 
@@ -30,6 +32,15 @@ def mixed_content(origin: str, address: Address) -> Fault | None:
         return None  # potentially trustworthy
     reason = f"a page of {origin} may not fetch {address.scheme}: mixed content is blocked"
     return Fault("", "mixed-content", reason, "Mixed Content")
+
+
+def refusal(seen: Seen) -> Fault | None:
+    """What a proxy of this kind says in its own name (RFC 9209), though a page may read it."""
+    found = _REFUSAL.match(seen.values("proxy-status") or "")
+    if found is None:
+        return None
+    said = seen.start.partition(b"\n")[0].decode("utf-8", "replace").rstrip(".")
+    return Fault(found[1], "", f"the proxy answers {seen.status}: {said}", "RFC 9209")
 
 
 def of_preflight(seen: Seen) -> Iterator[str]:

@@ -12,6 +12,7 @@ from cors_anywhere.doctor.vocabulary import Fault, Question, Verdict
 
 _NETWORK: Final = "The target could not be reached, by a page or by a proxy."
 _WORKS: Final = "A page of this origin may make this request: no proxy is needed."
+_WORKS_THROUGH: Final = "A page of this origin may make this request through the proxy."
 _OWNER: Final = "Only the target's owner can let this request through."
 
 
@@ -21,7 +22,9 @@ def judge(
     """The verdict and why. `final` is the URL at which it ended, `public` whether the target's
     address is a public one."""
     if fault is None:
-        return Verdict.WORKS, _WORKS
+        return Verdict.WORKS, _WORKS_THROUGH if question.via else _WORKS
+    if question.via:
+        return Verdict.IMPOSSIBLE, f"Not this way: {fault.reason}."
     if fault.parameter == "mixed-content":
         return Verdict.USE_PROXY, "A proxy that is reached by https gives the page a secure URL."
     if not fault.cause or fault.cause == "CorsDisabledScheme":

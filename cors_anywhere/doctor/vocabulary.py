@@ -25,6 +25,7 @@ class Question(NamedTuple):
     redirect: str = FOLLOW
     no_cors: bool = False  # the mode "no-cors", as of an <img> or a <script>
     send: bool = False  # a method that is not safe is really sent
+    via: bool = False  # the URL is a CORS proxy's, with the target's behind it
 
 
 class Ask(NamedTuple):

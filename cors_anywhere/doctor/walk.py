@@ -246,6 +246,8 @@ class _Walker:
         if fault is not None:
             hint = "".join(f" ({note})" for note in notes)
             self._stop("reply", fault._replace(reason=f"{fault.reason}{hint}"))
+        if question.via and (fault := remarks.refusal(seen)) is not None:
+            self._stop("reply", fault)
         self._note("reply", f"{seen.status} {seen.reason}".strip(), "Fetch, CORS check")
         for note in notes:
             self._note("reply", f"Warning: {note}", "")

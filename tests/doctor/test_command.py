@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.doctor.world import PATHS, origins
+from tests.support.process import started
 
 
 class Ended(NamedTuple):
@@ -53,6 +54,26 @@ def test_what_does_not_ends_with_1_and_says_what_chromium_says() -> None:
     assert ended.status == 1
     assert "No 'Access-Control-Allow-Origin' header is present" in ended.out
     assert "add_header Access-Control-Allow-Origin" in ended.out
+
+
+def test_the_way_through_a_proxy_is_walked_too() -> None:
+    with started("--allow-network", "127.0.0.0/8") as proxy:
+        via = ("--via", f"http://127.0.0.1:{proxy.port}/")
+        told = doctor_of("no field", *via)
+        shown = json.loads(doctor_of("no field", *via, "--json").out)
+    direct, _, through = told.out.partition(f"Through http://127.0.0.1:{proxy.port}:")
+    assert told.status == 0
+    assert "has to be mended" in direct
+    assert "may make this request through the proxy." in through
+    assert "no proxy is needed" not in told.out
+    assert (shown["verdict"], shown["via"]["verdict"]) == ("fix-target", "works")
+
+
+def test_through_a_proxy_that_refuses_it_does_not_work() -> None:
+    with started() as proxy:
+        told = doctor_of("no field", "--via", f"http://127.0.0.1:{proxy.port}")
+    assert told.status == 1
+    assert "the proxy answers 403: The proxy does not connect" in told.out.partition("Through")[2]
 
 
 def test_json_is_alone_on_standard_output() -> None:
