@@ -14,8 +14,6 @@ from tests.support.target import Do, Pause, Script, target
 from tests.support.tls import Tls
 from tests.support.wire import Held, Seen, client, fetch, proxied, until
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 async def suffer(fault: Fault, tls: Tls) -> tuple[Seen, float]:
     """What a client sees of the fault, and after how many seconds. Nothing may be left behind."""
