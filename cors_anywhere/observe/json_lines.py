@@ -13,6 +13,7 @@ from time import time
 from cors_anywhere.observe.words import cut, printable
 from cors_anywhere.outcome import End, Outcome, Times
 from cors_anywhere.recent import Recent
+from cors_anywhere.tokens import MAX_ORIGIN
 
 MOST_OF_A_URL = 1000
 MOST_OF_A_HOP = 200
@@ -30,7 +31,7 @@ class JsonLines:
         self._now = now
         self._millisecond = -1
         self._stamp = ""
-        self._origins: Recent[str | None, str] = Recent(_ORIGINS)
+        self._origins: Recent[str, str] = Recent(_ORIGINS)
 
     def of_outcome(self, outcome: Outcome) -> str:
         """The line of one request. Durations are in seconds, sizes in octets of the body."""
@@ -40,10 +41,7 @@ class JsonLines:
             received, sent, times, reused, key,
         ) = outcome  # fmt: skip
         level = "error" if status is not None and status >= 500 else "info"
-        page = self._origins.get(origin)
-        if page is None:
-            page = "{}" if origin is None else f'{{"Origin":[{quoted(printable(origin))}]}}'
-            self._origins.put(origin, page)
+        page = "{}" if origin is None else self._origins.get(origin) or self._page(origin)
         rest = _connection(times, reused)
         if end is not End.COMPLETE or error or rule or detail:
             rest = _fault(outcome) + rest
@@ -68,6 +66,12 @@ class JsonLines:
             f'{{"level":"{level.lower()}","ts":{self._time()}'
             f',"logger":{quoted(logger)},"msg":{quoted(text)}}}'
         )
+
+    def _page(self, origin: str) -> str:
+        page = f'{{"Origin":[{quoted(printable(origin))}]}}'
+        if len(origin) <= MAX_ORIGIN:
+            self._origins.put(origin, page)
+        return page
 
     def _time(self) -> str:
         """Made once for all lines of a millisecond: it is a tenth of a line's time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -107,3 +108,15 @@ def test_neither_query_nor_credentials_are_in_it() -> None:
 def test_what_is_no_request_has_its_logger_and_level() -> None:
     written = json.loads(JsonLines(now=lambda: 2.0).of_message("WARNING", 'a "b"\n', "asyncio"))
     assert written == {"level": "warning", "ts": 2.0, "logger": "asyncio", "msg": 'a "b"\n'}
+
+
+def test_no_memory_is_filled_with_origins_that_no_browser_sends() -> None:
+    lines = JsonLines()
+    tracemalloc.start()
+    try:
+        for number in range(400):
+            lines.of_outcome(outcome(200, origin=f"https://{number}" + "a" * 30_000))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
