@@ -112,8 +112,15 @@ def completed(name: str, values: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def front_server(name: str, proxy: int, authority: trustme.CA, here: Path) -> Iterator[int]:
-    """A running server before the proxy on this port; its own port."""
+def front_server(
+    name: str,
+    proxy: int,
+    authority: trustme.CA,
+    here: Path,
+    instead: Mapping[str, str] = {},
+) -> Iterator[int]:
+    """A running server before the proxy on this port; its own port. `instead` has what takes the
+    place of parts of its completed block."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     certificate = authority.issue_cert(HOST)
@@ -121,7 +128,11 @@ def front_server(name: str, proxy: int, authority: trustme.CA, here: Path) -> It
     certificate.private_key_pem.write_to_path(str(here / "key.pem"))
     certificate.private_key_and_cert_chain_pem.write_to_path(str(here / "both.pem"))
     values = {"PORT": str(port), "PROXY": str(proxy), "HERE": str(here)}
-    (here / "file").write_text(completed(name, values), "utf-8")
+    text = completed(name, values)
+    for former, new in instead.items():
+        assert text.count(former) == 1, former
+        text = text.replace(former, new)
+    (here / "file").write_text(text, "utf-8")
     checked = subprocess.run(
         _words(SERVERS[name].check, values),
         env=environment(here),
