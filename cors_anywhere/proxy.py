@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from cors_anywhere.config import described
 from cors_anywhere.config.settings import Settings
@@ -33,13 +33,11 @@ from cors_anywhere.http1.client import TargetLimits
 from cors_anywhere.limits.meters import LimitMeter
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.limits.stores import MEMORY, Store, open_store
-from cors_anywhere.observe.access import AccessLog
 from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.observe.requests import RequestLog
 from cors_anywhere.observe.sink import Sink
-from cors_anywhere.outcome import Outcome
 from cors_anywhere.pages import home as pages
-from cors_anywhere.relay import Relay
+from cors_anywhere.relay import Observer, Relay
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.choices import Choices
 from cors_anywhere.rules.forwarded import TrustedProxies
@@ -51,6 +49,16 @@ from cors_anywhere.sides import Client, Egress, Meter
 LOG = logging.getLogger("cors_anywhere")
 
 
+class Watchers(NamedTuple):
+    """Who is told of each request, and who of each that was refused or failed."""
+
+    on_outcome: Observer | None = None
+    on_failure: Observer | None = None
+
+
+NOBODY: Final = Watchers()
+
+
 class Proxy:
     """One proxy, ready to serve whatever front hands it requests.
 
@@ -59,8 +67,8 @@ class Proxy:
     proxy names, unless the settings say. `loop_token` and the budget of `lines` in the log are
     common to proxies that are one to the outside, and so may be the `store` of counts, which is
     the proxy's to close; `former` is the one that is renewed. `log` takes the lines of requests
-    where the settings ask for them, in place of a log of its own. Raises OSError for a CA file and
-    a log file, and TypeError for a hook that cannot be called.
+    where the settings ask for them, in place of a log of its own; `watch` is for what counts them.
+    Raises OSError for a CA file and a log file, and TypeError for a hook that cannot be called.
     """
 
     def __init__(
@@ -79,6 +87,7 @@ class Proxy:
         store: Store | None = None,
         former: Proxy | None = None,
         log: Sink | None = None,
+        watch: Watchers = NOBODY,
     ) -> None:
         self.store = store or _kept_store(settings, former) or store_of(settings)
         meter = _meter(settings, self.store, check_rate)
@@ -108,8 +117,12 @@ class Proxy:
             egress,
             meter,
             first_look=None if first_look is None else first_look_of(first_look),
-            on_failure=self.log.on_failure,
-            on_outcome=_listener(self.log.on_outcome, on_outcome),
+            on_failure=_present(self.log.on_failure, watch.on_failure),
+            on_outcome=_present(
+                self.log.on_outcome,
+                watch.on_outcome,
+                None if on_outcome is None else on_outcome_of(on_outcome),
+            ),
             consult=_doctor(egress, self.policy) if settings.page else None,
             tunnel_idle=settings.tunnel_timeout,
             replay_bytes=settings.replay_bytes,
@@ -133,6 +146,7 @@ class Proxy:
                 client_share=client_share,
                 loop_token=self.loop_token,
                 former=self,
+                watch=watch,
             )
 
         self._renewed = renewed
@@ -268,22 +282,8 @@ def _counting(limits: Sequence[RateLimit], store: Store | None) -> Meter | None:
     return LimitMeter(limits, store) if limits and store is not None else None
 
 
-def _listener(
-    access: AccessLog | None, hook: OnOutcome | None
-) -> Callable[[Outcome], object] | None:
-    """Whoever is told of every request."""
-    if hook is None:
-        return access
-    told = on_outcome_of(hook)
-    if access is None:
-        return told
-    log = access
-
-    def both(outcome: Outcome) -> None:
-        log(outcome)
-        told(outcome)
-
-    return both
+def _present(*observers: Observer | None) -> list[Observer]:
+    return [observer for observer in observers if observer is not None]
 
 
 def _documents(settings: Settings) -> Documents:

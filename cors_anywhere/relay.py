@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any
 
@@ -37,8 +37,12 @@ from cors_anywhere.upload import Upload
 LOG = logging.getLogger("cors_anywhere")
 
 
+Observer = Callable[[Outcome], object]
+
+
 class Relay:
-    """Serves requests, one call each."""
+    """Serves requests, one call each. Those in `on_outcome` are told of each, those in `on_failure`
+    of what was refused or failed."""
 
     def __init__(
         self,
@@ -47,8 +51,8 @@ class Relay:
         meter: Meter | None = None,
         *,
         first_look: Callable[[RequestHead], Awaitable[Answer | None]] | None = None,
-        on_failure: Callable[[Outcome], object] | None = None,
-        on_outcome: Callable[[Outcome], object] | None = None,
+        on_failure: Sequence[Observer] = (),
+        on_outcome: Sequence[Observer] = (),
         consult: Callable[[Consult], Awaitable[Answer]] | None = None,
         tunnel_idle: float = 60.0,
         replay_bytes: int = 65536,
@@ -60,8 +64,8 @@ class Relay:
         self._meter = meter
         self._first_look = first_look
         self._asks = meter is not None or first_look is not None
-        self._on_failure = on_failure
-        self._on_outcome = on_outcome
+        self._on_failure = tuple(on_failure)
+        self._on_outcome = tuple(on_outcome)
         self._consult = consult
         self._served = 0
         self._name = secrets.token_hex(4)
@@ -151,7 +155,7 @@ class Relay:
     def turn_away(self, error: ProxyError, peer: str) -> Answer:
         """The answer to a client for whom there is no place. The acceptor logs such crowds itself,
         a line for many; only whoever is told of all outcomes hears of each."""
-        if self._on_outcome is not None:
+        if self._on_outcome:
             return self.refuse(error, peer)
         return self._policy.failed(error)
 
@@ -180,21 +184,23 @@ class Relay:
 
     def _report(self, record: Record) -> None:
         """Tells the observers; what goes wrong there is no trouble of the client's."""
-        if self._on_outcome is None and record.failure is None:
+        failed = record.failure is not None
+        if not self._on_outcome and not (failed and self._on_failure):
             return
         self._served += 1
         target = self._policy.target_of(record.head) if record.plan is None else None
         outcome = record.outcome(
-            f"{self._name}-{self._served:x}",
+            f"{self._name}-{self._served}",
             target,
             monotonic(),
             self._policy.holder_of(record.head),
         )
         try:
-            if self._on_failure is not None and record.failure is not None:
-                self._on_failure(outcome)
-            if self._on_outcome is not None:
-                self._on_outcome(outcome)
+            if failed:
+                for tell in self._on_failure:
+                    tell(outcome)
+            for tell in self._on_outcome:
+                tell(outcome)
         except Exception:
             LOG.exception("An outcome could not be told")
 

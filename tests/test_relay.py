@@ -416,7 +416,7 @@ async def test_a_request_that_the_meter_refuses_is_told_as_refused_by_the_rate_l
 async def outcomes(client: Client, *exchanges: Exchange | Exception, **options: Any) -> Outcome:
     """Serves the client; the one outcome that was told of it."""
     told: list[Outcome] = []
-    await serve(client, *exchanges, on_outcome=told.append, **options)
+    await serve(client, *exchanges, on_outcome=(told.append,), **options)
     (outcome,) = told
     return outcome
 
@@ -469,7 +469,7 @@ async def test_the_outcome_of_a_reply_that_broke_off_says_so_beside_the_status_s
 async def test_the_outcome_of_a_client_that_left_has_no_status() -> None:
     told: list[Outcome] = []
     client = Client([b"x"], hangs=True, length=CHUNKED, method="POST")
-    relay = asyncio.ensure_future(serve(client, Exchange(ok()), on_outcome=told.append))
+    relay = asyncio.ensure_future(serve(client, Exchange(ok()), on_outcome=(told.append,)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     relay.cancel()
@@ -487,7 +487,7 @@ async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no
         loop_token="us",
         is_known_name=has_public_suffix,
     )
-    relay = Relay(policy, Egress(), on_outcome=told.append)
+    relay = Relay(policy, Egress(), on_outcome=(told.append,))
     answer = relay.refuse(HeadTooLarge(), "192.0.2.9")
     (outcome,) = told
     assert answer.status == outcome.status == 431
@@ -499,7 +499,7 @@ async def test_the_outcome_of_a_message_that_was_no_request_has_no_method_and_no
 async def test_the_outcome_of_a_request_whose_rest_was_at_fault_has_the_status_of_that() -> None:
     told: list[Outcome] = []
     client = Client([b"x"], hangs=True, length=CHUNKED, method="POST")
-    relay = asyncio.ensure_future(serve(client, Exchange(ok()), on_outcome=told.append))
+    relay = asyncio.ensure_future(serve(client, Exchange(ok()), on_outcome=(told.append,)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     client.fault = HeadTooLarge()
@@ -511,9 +511,9 @@ async def test_the_outcome_of_a_request_whose_rest_was_at_fault_has_the_status_o
 @in_loop
 async def test_only_failures_are_told_to_who_watches_for_them() -> None:
     told: list[Outcome] = []
-    await serve(Client(), Exchange(ok()), on_failure=told.append)
+    await serve(Client(), Exchange(ok()), on_failure=(told.append,))
     assert told == []
-    await serve(Client(), DnsError(), on_failure=told.append)
+    await serve(Client(), DnsError(), on_failure=(told.append,))
     assert [outcome.error for outcome in told] == ["dns_error"]
 
 
@@ -525,7 +525,7 @@ async def test_an_observer_that_fails_is_no_trouble_of_the_clients(
         raise RuntimeError("full")
 
     client = Client()
-    await serve(client, Exchange(ok(5), b"hello"), on_outcome=fail)
+    await serve(client, Exchange(ok(5), b"hello"), on_outcome=(fail,))
     assert client.events[-1] == "finish"
     assert "An outcome could not be told" in caplog.text
 

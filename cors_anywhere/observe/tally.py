@@ -2,8 +2,8 @@
 
 Owns: the memory that they share, one row for each process. Must not know: what is counted.
 
-A row has one writer, so nothing is locked; a process that takes a dead one's place goes on counting
-in its row, so nothing is lost either. It is made before the first fork.
+A row has one writer, so nothing is locked; a process that takes a dead one's place goes on from
+what stands in its row. It is made before the first fork.
 """
 
 from __future__ import annotations

@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import NamedTuple, Protocol
 
 from cors_anywhere.observe.ledger import Ledger
 from cors_anywhere.observe.metrics import WIDTH, Metrics
 from cors_anywhere.observe.tally import Tally
-from cors_anywhere.outcome import Outcome
 from cors_anywhere.process.serving import ProxyServer
+from cors_anywhere.proxy import NOBODY, Watchers
 
 GAUGE_SECONDS = 1.0
+
+WRITE_SECONDS = 0.1
+"""After which what was counted is there to be seen. A process that is killed may take so much with
+it, as of the log."""
 
 
 class Kept(NamedTuple):
@@ -45,14 +50,16 @@ class Watch:
         self._kept = kept
         self._number = number
         self._sockets = list(sockets) if number == 0 else []
-        self._metrics = None if kept is None else Metrics(kept.tally.row(number))
+        self._metrics = None if kept is None else Metrics(kept.tally.row(number), _soon)
         self._admin: _Listener | None = None
         self._measuring: asyncio.Task[None] | None = None
 
     @property
-    def on_outcome(self) -> Callable[[Outcome], None] | None:
-        """Who is to be told of every request; None for nobody."""
-        return None if self._metrics is None else self._tell
+    def watchers(self) -> Watchers:
+        """Who is to be told of requests."""
+        if self._kept is None:
+            return NOBODY
+        return Watchers(self._metrics, partial(self._kept.ledger.note, self._number))
 
     def begin(self, server: ProxyServer) -> None:
         """The proxy serves."""
@@ -75,15 +82,10 @@ class Watch:
         """The proxy has served."""
         if self._measuring is not None:
             self._measuring.cancel()
+        if self._metrics is not None:
+            self._metrics.write_down()
         if self._admin is not None:
             await self._admin.close()
-
-    def _tell(self, outcome: Outcome) -> None:
-        assert self._metrics is not None
-        assert self._kept is not None
-        self._metrics(outcome)
-        if outcome.error is not None:
-            self._kept.ledger.note(self._number, outcome)
 
     async def _measure(self, server: ProxyServer) -> None:
         """Sets the gauges each second; the last is how late this very look was."""
@@ -98,3 +100,7 @@ class Watch:
             clients = server.connections
             under_way = sum(client.serving for client in clients)
             self._metrics.gauge((len(clients), under_way, proxy.egress.idle, troubles, late))
+
+
+def _soon(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(WRITE_SECONDS, call)

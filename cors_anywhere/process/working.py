@@ -57,13 +57,13 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
     watch = Watch(duty.kept, duty.number, duty.admin)
     proxy = Proxy(
         settings,
-        on_outcome=watch.on_outcome,
         max_idle=idle_limit(),
         client_share=client_limit(settings),
         loop_token=common.loop_token,
         lines=common.lines,
         log=common.log,
         store=common.store,
+        watch=watch.watchers,
     )
     server = ProxyServer(proxy, accepts_alone=duty.part is None, tls=duty.tls)
     server.listen(duty.sockets)

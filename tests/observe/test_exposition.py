@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from operator import call
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from cors_anywhere.observe.exposition import Exposition
@@ -18,7 +20,7 @@ def test_prometheus_reads_every_family_and_each_says_what_it_is() -> None:
 def test_gauges_of_all_processes_are_summed_but_for_the_lag() -> None:
     tally = Tally(2, WIDTH)
     for number in (0, 1):
-        Metrics(tally.row(number)).gauge((4.0, 3.0, 2.0, 1.0, 0.5 + number))
+        Metrics(tally.row(number), call).gauge((4.0, 3.0, 2.0, 1.0, 0.5 + number))
     lines = Exposition(tally, {"version": "1"}).text().decode().splitlines()
     assert "cors_anywhere_connections 8.0" in lines
     assert "cors_anywhere_event_loop_lag_seconds 1.5" in lines

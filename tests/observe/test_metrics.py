@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from operator import call
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ SERVED = Outcome(
 
 def shown(*outcomes: Outcome) -> list[str]:
     tally = Tally(1, WIDTH)
-    count = Metrics(tally.row(0))
+    count = Metrics(tally.row(0), call)
     for outcome in outcomes:
         count(outcome)
     text = Exposition(tally, {"version": "1", "form": "plain"}).text().decode()

@@ -6,4 +6,4 @@ from cors_anywhere.process.watching import Watch
 
 
 def test_where_nobody_looks_nobody_is_told_of_requests() -> None:
-    assert Watch(None, 0, ()).on_outcome is None
+    assert Watch(None, 0, ()).watchers == (None, None)
