@@ -130,3 +130,4 @@ def test_hanging_look_ups_delay_nobody_else(play: Play) -> None:
     print(f"p50 {seen['p50'] * 1000:.1f} ms, p99 {seen['p99'] * 1000:.1f} ms")
     assert seen["statuses"] == {"200": QUICK}
     assert seen["hanging"] == HANGING  # after all of those
+    assert set(seen["given up"]) <= {504}
