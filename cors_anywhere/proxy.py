@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from cors_anywhere.config import described
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.suffixes import has_public_suffix
-from cors_anywhere.doctor.endpoint import Endpoint
 from cors_anywhere.egress import DirectEgress, OwnAddresses, target_tls
 from cors_anywhere.egress.crowds import CappedEgress
 from cors_anywhere.egress.pool import TOTAL
@@ -33,6 +33,7 @@ from cors_anywhere.http1.client import TargetLimits
 from cors_anywhere.limits.meters import LimitMeter
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.limits.stores import MEMORY, Store, open_store
+from cors_anywhere.messages import Answer, Consult
 from cors_anywhere.observe.budget import LineBudget
 from cors_anywhere.observe.requests import RequestLog
 from cors_anywhere.observe.sink import Sink
@@ -184,8 +185,19 @@ def _policy(settings: Settings, loop_token: str, *, metered: bool) -> Policy:
     )
 
 
-def _doctor(egress: Egress, policy: Policy) -> Endpoint:
-    return Endpoint(egress, policy.judged, policy.consulting)
+def _doctor(egress: Egress, policy: Policy) -> Callable[[Consult], Awaitable[Answer]]:
+    """Loaded when somebody asks: few do, and every start would take a twentieth longer."""
+
+    @cache
+    def endpoint() -> Callable[[Consult], Awaitable[Answer]]:
+        from cors_anywhere.doctor.endpoint import Endpoint  # noqa: PLC0415
+
+        return Endpoint(egress, policy.judged, policy.consulting)
+
+    async def consult(asked: Consult) -> Answer:
+        return await endpoint()(asked)
+
+    return consult
 
 
 def _egress(

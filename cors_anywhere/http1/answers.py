@@ -7,10 +7,15 @@ know: what it answers. A target's reply brings its own.
 from __future__ import annotations
 
 import time
-from email.utils import formatdate
 from functools import lru_cache
 
 from cors_anywhere.messages import Answer, Fields
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 
 NO_CONTENT = frozenset((204, 304))
 """Statuses whose replies have no body, whatever their fields say (RFC 9112 section 6.3)."""
@@ -28,5 +33,8 @@ def answer_fields(answer: Answer) -> Fields:
 
 @lru_cache(1)
 def _imf_fixdate(second: int) -> str:
-    """A second of Unix time as RFC 9110 section 5.6.7 writes it."""
-    return formatdate(second, usegmt=True)
+    """A second of Unix time as RFC 9110 section 5.6.7 writes it, in whatever language the process
+    speaks."""
+    then = time.gmtime(second)
+    day, month = _DAYS[then.tm_wday], _MONTHS[then.tm_mon - 1]
+    return time.strftime(f"{day}, %d {month} %Y %H:%M:%S GMT", then)

@@ -10,7 +10,7 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
-from importlib import resources
+from pathlib import Path
 from string import Template
 from typing import Final, NamedTuple
 
@@ -31,7 +31,7 @@ class Page(NamedTuple):
 
 def read(name: str) -> str:
     """A file of this room."""
-    return resources.files("cors_anywhere").joinpath("pages", name).read_text("utf-8")
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def home(rules: Sequence[str], *, tries: bool) -> Page:

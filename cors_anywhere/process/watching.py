@@ -10,7 +10,6 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.metadata import version
 from typing import NamedTuple, Protocol
 
 from cors_anywhere.observe.ledger import Ledger
@@ -68,6 +67,8 @@ class Watch:
         self._measuring = asyncio.ensure_future(self._measure(server))
         if self._sockets:
             # What it needs takes a tenth of the time to begin, and is loaded where somebody looks.
+            from importlib.metadata import version  # noqa: PLC0415
+
             from cors_anywhere.process.admin import Admin, Watched  # noqa: PLC0415
 
             watched = Watched(

@@ -2,6 +2,7 @@
 
 Owns: which groups there are. A group is a module of a dataclass, the fields and their defaults, and
 of the checks of its settings: CHECKS by name, and LIST_CHECKS of lists' items by the list's name.
+It is never an instance, so no methods are made for it: that takes a tenth of a start.
 Must not know: how settings are made (settings.py), or the options they come from (options/).
 """
 
@@ -27,7 +28,7 @@ from cors_anywhere.config.fields import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Fields(
     running.Running,
     outbound.Outbound,

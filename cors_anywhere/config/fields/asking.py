@@ -10,7 +10,7 @@ from cors_anywhere.config.grammars import allowed_origin, api_key, byte_rate, qu
 from cors_anywhere.rules.origins import OriginPattern
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Asking:
     """Who may ask."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from cors_anywhere.config.checks import Check, seconds
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Deadlines:
     """Deadlines, in seconds."""
 

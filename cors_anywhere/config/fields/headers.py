@@ -18,7 +18,7 @@ from cors_anywhere.config.checks import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Headers:
     """The fields of requests and replies."""
 

@@ -9,7 +9,7 @@ from cors_anywhere.config.checks import Check, integer, optional
 from cors_anywhere.config.grammars import store
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Limits:
     """Sizes, in octets, and counts."""
 

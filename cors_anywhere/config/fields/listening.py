@@ -18,7 +18,7 @@ from cors_anywhere.config.checks import (
 from cors_anywhere.config.grammars import trusted_peer
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Listening:
     """Where the proxy listens."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from cors_anywhere.config.checks import Check, optional, path, word
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Log:
     """The log."""
 

@@ -9,7 +9,7 @@ from cors_anywhere.config.checks import Check, optional, string
 from cors_anywhere.config.grammars import proxy
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Outbound:
     """The operator's own proxies, through which requests leave."""
 

@@ -8,7 +8,7 @@ from typing import Final
 from cors_anywhere.config.checks import Check, flag, media_type, optional, string
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Pages:
     """What a browser shows as a page of the proxy's."""
 

@@ -12,7 +12,7 @@ from cors_anywhere.rules.filters import check_method, check_type
 from cors_anywhere.rules.targets import TargetPattern
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Targets:
     """What may be asked for."""
 
