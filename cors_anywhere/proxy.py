@@ -29,7 +29,7 @@ from cors_anywhere.hooks import (
     first_look_of,
     on_outcome_of,
 )
-from cors_anywhere.http1.client import TargetLimits
+from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.limits.meters import LimitMeter
 from cors_anywhere.limits.rates import RateLimit
 from cors_anywhere.limits.stores import MEMORY, Store, open_store

@@ -16,7 +16,7 @@ from cors_anywhere.doctor.walk import walk
 from cors_anywhere.egress import DirectEgress, target_tls
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
 from cors_anywhere.errors import ProxyError
-from cors_anywhere.http1.client import TargetLimits
+from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.messages import Fetch, Fields, Plan, RequestHead, Target
 from cors_anywhere.rules.addresses import Guard, is_literal
 from cors_anywhere.rules.doors import Doors

@@ -15,7 +15,7 @@ from cors_anywhere.egress.exchange import PooledExchange
 from cors_anywhere.egress.own import OwnAddresses
 from cors_anywhere.egress.pool import TOTAL, Pool
 from cors_anywhere.egress.resolver import CachingResolver, Resolver
-from cors_anywhere.http1.client import TargetLimits
+from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.messages import Fetch, RequestHead, Target
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.outbound import OutboundProxies, OutboundProxy

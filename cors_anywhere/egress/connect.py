@@ -34,7 +34,8 @@ from cors_anywhere.errors import (
     ProhibitedTarget,
     ProxyError,
 )
-from cors_anywhere.http1.client import TargetConnection, TargetLimits
+from cors_anywhere.http1.client import TargetConnection
+from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.http1.tls import start_tls
 from cors_anywhere.messages import Plan, Target
 from cors_anywhere.rules.addresses import Guard, Verdict, is_literal

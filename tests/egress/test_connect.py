@@ -31,7 +31,7 @@ from cors_anywhere.errors import (
     Unavailable,
     Unroutable,
 )
-from cors_anywhere.http1.client import TargetLimits
+from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.messages import Plan
 from cors_anywhere.rules.addresses import Guard
 from cors_anywhere.rules.outbound import OutboundProxy

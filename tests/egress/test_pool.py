@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cors_anywhere.egress.pool import Pool
-from cors_anywhere.http1.client import TargetConnection, TargetLimits
+from cors_anywhere.http1.client import TargetConnection
+from cors_anywhere.http1.target_life import TargetLimits
 from tests.support.listening import stop_listening
 from tests.support.loopback import in_loop
 from tests.support.target import Do, Script, Target, target

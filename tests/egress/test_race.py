@@ -11,6 +11,7 @@ from aiohappyeyeballs import AddrInfoType
 
 from cors_anywhere.egress.race import connected
 from cors_anywhere.errors import ConnectionRefused, Unavailable
+from tests.support import PATIENCE
 from tests.support.loopback import in_loop
 
 
@@ -22,7 +23,7 @@ def info(address: str, port: int) -> AddrInfoType:
 async def test_an_address_that_refuses_does_not_keep_the_next_waiting() -> None:
     with socket.create_server(("127.0.0.2", 0)) as listening:
         port = listening.getsockname()[1]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             made = await connected([info("127.0.0.1", port), info("127.0.0.2", port)])
         assert made.getpeername() == ("127.0.0.2", port)
         made.close()

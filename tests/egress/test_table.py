@@ -23,7 +23,9 @@ Play = Callable[[str], Any]
 def play() -> Play:
     """Plays a scenario once, whoever asks for its report."""
     netns.require()
-    return functools.cache(lambda scenario: netns.run("tests.support.egress", scenario, timeout=90))
+    return functools.cache(
+        lambda scenario: netns.run("tests.support.egress", scenario, timeout=240)
+    )
 
 
 def wrong(seen: dict[str, Any]) -> str:

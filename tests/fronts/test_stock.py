@@ -93,7 +93,7 @@ def test_a_client_that_leaves_during_its_reply_is_no_failure(
         with proxy.connect() as connection:
             connection.ask(target.on("/a", endless), f"Origin: {ORIGIN}", *fields)
             assert connection.head()[0] == 200
-        assert target.finished.get(timeout=10) == b"left"
+        assert target.finished.get(timeout=PATIENCE) == b"left"
     assert not [record for record in caplog.records if record.exc_info]
 
 

@@ -13,6 +13,7 @@ from cors_anywhere.http1.body import MAX_PIECES
 from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.life import ClientLimits
 from cors_anywhere.http1.states import HEAD
+from tests.support import PATIENCE
 from tests.support.loopback import connected, in_loop, refused, serving
 from tests.support.receivers import GET, HOST, Asking, Held, Message, Root, Silent, reply
 
@@ -492,7 +493,7 @@ async def test_a_client_that_leaves_while_its_upload_waits_is_noticed() -> None:
         peer.writer.write(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n1")
         message = await root.arrived.get()
         peer.writer.transport.abort()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             await message.left.wait()
 
 

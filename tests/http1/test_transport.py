@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 import uvloop
 
-from cors_anywhere.http1.client import TargetConnection, TargetLimits
+from cors_anywhere.http1.client import TargetConnection
+from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.http1.transport import READ_BYTES
 from tests.support import PATIENCE
 from tests.support.target import Do, target

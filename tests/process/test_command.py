@@ -16,6 +16,7 @@ from cors_anywhere.config.options import OPTIONS
 from cors_anywhere.config.settings import Settings
 from cors_anywhere.config.startup import Again
 from cors_anywhere.process.command import main
+from tests.support import PATIENCE
 
 
 class FakeServer:
@@ -204,7 +205,7 @@ def test_the_command_listens_where_it_says_and_ends_when_told() -> None:
             client.sendall(b"GET /iscorsneeded HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert client.makefile("rb").read().endswith(b"\r\n\r\nno")
         process.terminate()
-        rest, errors = process.communicate(timeout=10)
+        rest, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, rest) == (0, "")
     assert "Traceback" not in errors and "WARNING" not in errors
 
@@ -213,7 +214,7 @@ def test_the_command_reports_a_port_in_use_with_the_other_mistakes() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with command("--port", str(port), "--allow-origin", "https://a.test/") as process:
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output) == (2, "")
     assert "2 mistakes" in errors
     assert f"  --port: {port} is in use on 127.0.0.1" in errors

@@ -15,6 +15,8 @@ from typing import NamedTuple, Self, cast
 
 from dnslib import AAAA, QTYPE, RCODE, RR, SOA, A, DNSRecord
 
+from tests.support import PATIENCE
+
 NEGATIVE_TTL = 3600  # seconds; long, so that a resolver which believes it too long is found out
 
 
@@ -70,7 +72,7 @@ class StubDns:
             lambda: _Listener(self), local_addr=self._bind
         )
         future = asyncio.run_coroutine_threadsafe(listening, self._loop)
-        self._transport, _ = future.result(timeout=5)
+        self._transport, _ = future.result(timeout=PATIENCE)
         return self
 
     def __exit__(
@@ -80,7 +82,7 @@ class StubDns:
         trace: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._transport.abort)
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=PATIENCE)
         self._loop.close()
 
     def reply_to(self, name: str, qtype: str) -> Reply:

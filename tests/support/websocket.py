@@ -18,6 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 
+from tests.support import PATIENCE
 from tests.support.tls import Tls
 
 PAGE, DENIED = "https://page.test", "https://denied.test"
@@ -66,7 +67,7 @@ async def peer(
 
 def dial(proxy: str, url: str, origin: str | None = PAGE, **settings: Any) -> connect:
     """A WebSocket to a target through the proxy, as a page opens it."""
-    chosen: dict[str, Any] = {"proxy": None, "open_timeout": 8, "origin": origin, **settings}
+    chosen: dict[str, Any] = {"proxy": None, "open_timeout": PATIENCE, "origin": origin, **settings}
     return connect(f"ws://{proxy}/{url}", **chosen)
 
 

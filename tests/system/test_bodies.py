@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import PATIENCE
 from tests.support.fronts import OPEN, Front, front, only
 from tests.support.site import Site, Wire, read_chunk, reply
 from tests.support.tls import Tls
@@ -158,7 +159,7 @@ def test_a_request_reaches_the_target_before_its_end(
     with proxy.connect() as connection:
         connection.ask(url, field, method="POST")
         connection.send(pieces[0] if framing == "chunked" else b"first")
-        assert arrived.wait(5)
+        assert arrived.wait(PATIENCE)
         connection.send(pieces[1] if framing == "chunked" else b"last.")
         assert connection.reply().body.startswith(b"first|last")
 
@@ -174,7 +175,7 @@ def test_a_reply_reaches_the_client_before_its_end(
         field = "Transfer-Encoding: chunked" if chunked else "Content-Length: 9"
         wire.send(f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n".encode())
         wire.send(b"5\r\nfirst\r\n" if chunked else b"first")
-        assert arrived.wait(5)
+        assert arrived.wait(PATIENCE)
         wire.send(b"4\r\nlast\r\n0\r\n\r\n" if chunked else b"last")
 
     url = target.on("/", answer)
@@ -283,7 +284,7 @@ def test_a_reply_that_breaks_off_does_not_pass_for_whole(
 ) -> None:
     def answer(wire: Wire) -> None:
         wire.send(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n3\r\nabc\r\n".encode())
-        assert begun.wait(5)
+        assert begun.wait(PATIENCE)
         wire.end()
 
     begun = threading.Event()

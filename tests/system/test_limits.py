@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import PATIENCE
 from tests.support.fronts import OPEN, Front, front
 from tests.support.site import Site, Wire, redirect, reply, site
 from tests.support.tls import Tls
@@ -84,7 +85,7 @@ def test_a_reply_that_outgrows_the_limit_does_not_pass_for_whole(
 
     def answer(wire: Wire) -> None:
         wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
-        assert begun.wait(5)
+        assert begun.wait(PATIENCE)
         wire.send(chunked(b"x" * (size - 1)))
 
     with proxy.connect() as connection:

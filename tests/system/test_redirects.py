@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.support import PATIENCE
 from tests.support.fronts import OPEN, Front
 from tests.support.site import Site, Wire, redirect, reply
 
@@ -127,7 +128,7 @@ def test_a_redirect_that_comes_before_the_body_waits_for_it(
 
     with proxy.connect() as connection:
         connection.ask(target.on("/a", answer), "Content-Length: 4", method="POST")
-        assert replied.wait(5)
+        assert replied.wait(PATIENCE)
         connection.send(b"body")
         assert connection.reply().body == b"ok"
     assert (target.last.path, target.last.body) == ("/b", b"body")
