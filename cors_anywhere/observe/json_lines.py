@@ -36,7 +36,7 @@ class JsonLines:
         self._now = now
         self._millisecond = -1
         self._stamp = ""
-        self._begun = ""
+        self._begins = ""
         self._origins: Recent[str, str] = Recent(_ORIGINS)
 
     def of_outcome(self, outcome: Outcome) -> str:
@@ -48,7 +48,7 @@ class JsonLines:
         ) = outcome  # fmt: skip
         begun = self._beginning()
         if status is not None and status >= 500:
-            begun = _begun("error", self._stamp)
+            begun = _beginning_of("error", self._stamp)
         page = "{}" if origin is None else self._origins.get(origin) or self._page(origin)
         rest = _connection(times, reused)
         if end is not End.COMPLETE or error or rule or detail:
@@ -82,20 +82,20 @@ class JsonLines:
     def _beginning(self) -> str:
         """Made once for all lines of a millisecond: it is a fifth of a line's time."""
         self._time()
-        if not self._begun:
-            self._begun = _begun("info", self._stamp)
-        return self._begun
+        if not self._begins:
+            self._begins = _beginning_of("info", self._stamp)
+        return self._begins
 
     def _time(self) -> str:
         millisecond = int(self._now() * 1000)
         if millisecond != self._millisecond:
             self._millisecond = millisecond
             self._stamp = f"{millisecond // 1000}.{str(millisecond % 1000).zfill(3)}"
-            self._begun = ""
+            self._begins = ""
         return self._stamp
 
 
-def _begun(level: str, stamp: str) -> str:
+def _beginning_of(level: str, stamp: str) -> str:
     return (
         f'{{"level":"{level}","ts":{stamp},"logger":"cors_anywhere.access"'
         ',"msg":"handled request","request_id":"'
