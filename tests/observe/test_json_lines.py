@@ -41,6 +41,22 @@ def test_a_request_has_the_names_of_caddys_log() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("total", "written"),
+    [
+        (0.0, "0.000000"),
+        (0.0000014, "0.000001"),
+        (0.25, "0.250000"),
+        (0.9999994, "0.999999"),
+        (0.9999996, "1.000000"),
+        (3723.5, "3723.500000"),
+    ],
+)
+def test_durations_are_seconds_to_the_microsecond(total: float, written: str) -> None:
+    line = JsonLines().of_outcome(outcome(200, times=Times(None, None, None, total)))
+    assert f'"duration":{written},' in line
+
+
 def test_without_an_origin_it_has_none() -> None:
     assert entry(origin=None)["request"]["headers"] == {}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from operator import call
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 import cors_anywhere
 from cors_anywhere.observe.exposition import Exposition
-from cors_anywhere.observe.metrics import ERRORS, RULES, WIDTH, Metrics
+from cors_anywhere.observe.metrics import ERRORS, OCTETS, RULES, WIDTH, Metrics
 from cors_anywhere.observe.tally import Tally
 from cors_anywhere.outcome import End, Outcome, Times
 
@@ -83,6 +84,27 @@ def test_octets_and_connections_are_counted() -> None:
     assert 'cors_anywhere_body_octets_total{direction="sent"} 10.0' in lines
     assert 'cors_anywhere_target_connections_total{connection="new"} 1.0' in lines
     assert 'cors_anywhere_target_connections_total{connection="reused"} 1.0' in lines
+
+
+def test_many_requests_are_written_down_at_once_and_later() -> None:
+    waiting: list[Callable[[], None]] = []
+    row = Tally(1, WIDTH).row(0)
+    count = Metrics(row, waiting.append)
+    for _ in range(3):
+        count(SERVED)
+    assert not any(row)
+    (write,) = waiting
+    write()
+    assert row[OCTETS + 1] == 15
+    count(SERVED)
+    assert len(waiting) == 2
+
+
+def test_who_takes_a_dead_ones_place_goes_on_from_what_it_counted() -> None:
+    row = Tally(1, WIDTH).row(0)
+    Metrics(row, call)(SERVED)
+    Metrics(row, call)(SERVED)
+    assert row[OCTETS + 1] == 10
 
 
 def test_there_are_at_most_200_series_whatever_strangers_send() -> None:
