@@ -3,8 +3,9 @@
 Owns: the series and their places in a row of numbers; nothing that a stranger chooses is one of
 them. Must not know: how they are shown (exposition.py).
 
-A request costs a dozen additions here, to numbers of the process's own: one in memory that is
-shared takes six times as long. Nothing is looked up in a registry.
+A request costs a dozen additions here, to numbers of the process's own: to one in memory that is
+shared, each takes 1.7 times as long in plain Python and more when compiled. Nothing is looked up in
+a registry.
 """
 
 from __future__ import annotations
