@@ -37,6 +37,7 @@ class Pool:
         self._idle: dict[Hashable, list[TargetConnection]] = {}
         self._order: OrderedDict[TargetConnection, Hashable] = OrderedDict()
         self._draining: set[TargetConnection] = set()
+        self._parting: set[TargetConnection] = set()  # tunnels, while their last frame goes out
         self._total = total
         self._idle_seconds = idle_seconds
 
@@ -78,6 +79,9 @@ class Pool:
             connection.drain(lambda: self._drained(key, connection))
         else:
             connection.abort()
+            if not connection.closed:
+                self._parting.add(connection)
+                connection.when_lost(lambda: self._parting.discard(connection))
 
     def _drained(self, key: Hashable, connection: TargetConnection) -> None:
         self._draining.discard(connection)
@@ -109,8 +113,9 @@ class Pool:
     def close(self) -> None:
         """Ends all connections without a user; none is kept from now on."""
         self._total = 0
-        for connection in (*self._order, *self._draining):
+        for connection in (*self._order, *self._draining, *self._parting):
             connection.abort()
         self._idle.clear()
         self._order.clear()
         self._draining.clear()
+        self._parting.clear()

@@ -185,6 +185,11 @@ class TargetLife(Reading):
         silent = not self.output.peer_has_stirred()
         return silent and not self.closed and not self.transport.is_closing()
 
+    def when_lost(self, ended: Callable[[], None]) -> None:
+        """Has `ended` called once when the connection is over, if it is not yet."""
+        if not self.closed:
+            self._on_end = ended
+
     def _leave(self) -> None:
         self._draining = False
         on_end, self._on_end = self._on_end, None
@@ -194,14 +199,15 @@ class TargetLife(Reading):
     # --- the end ----------------------------------------------------------------------------------
 
     def abort(self) -> None:
-        """Ends the connection at once.
+        """Ends the connection at once, but a tunnel with its last frame; told again, that at once
+        too.
 
         A failure that was raised holds the frames it passed, and they hold this connection: a new
         one in its place spares buffers a wait for the garbage collector.
         """
         self._on_end = None
         self._failure = ConnectionTerminated()
-        if self._reply.tunnelling and not self.closed:
+        if self._reply.tunnelling and not self.closed and not self._parting:
             self._part()
             return
         self._deadline.close()

@@ -222,3 +222,21 @@ async def test_a_connection_is_given_up_when_the_rest_of_an_unwanted_reply_does_
         pool.release("a", nobody, made)
         await asyncio.wait_for(server.ended.wait(), 5)
         assert len(pool) == 0
+
+
+@in_loop
+async def test_a_tunnel_that_is_ending_does_not_outlive_the_pool() -> None:
+    switch = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    async with target((Do.REQUEST, switch, Do.WAIT)) as server:
+        _, made = await asyncio.get_running_loop().create_connection(
+            lambda: TargetConnection(TargetLimits()), "127.0.0.1", server.port
+        )
+        made.send_head("GET", "/", [("Host", "a.test")], 0, upgrade=True)
+        await made.reply()
+        pool = Pool()
+        pool.release("a", nobody, made)
+        await asyncio.sleep(0)
+        assert not made.closed  # its last frame has half a second
+        pool.close()
+        await asyncio.sleep(0)
+        assert made.closed
