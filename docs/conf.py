@@ -63,4 +63,5 @@ def read(_: Sphinx, page: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     app.add_lexer("haproxy", TextLexer)
+    app.add_lexer("haproxy-servers", TextLexer)
     app.connect("source-read", read)
