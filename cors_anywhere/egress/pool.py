@@ -36,8 +36,7 @@ class Pool:
     def __init__(self, *, total: int = TOTAL, idle_seconds: float = IDLE_SECONDS) -> None:
         self._idle: dict[Hashable, list[TargetConnection]] = {}
         self._order: OrderedDict[TargetConnection, Hashable] = OrderedDict()
-        self._draining: set[TargetConnection] = set()
-        self._parting: set[TargetConnection] = set()  # tunnels, while their last frame goes out
+        self._ending: set[TargetConnection] = set()  # replies to drain, tunnels' last frames
         self._total = total
         self._idle_seconds = idle_seconds
 
@@ -75,16 +74,16 @@ class Pool:
         if connection.reusable:
             self._keep(key, connection)
         elif connection.drainable:
-            self._draining.add(connection)
+            self._ending.add(connection)
             connection.drain(lambda: self._drained(key, connection))
         else:
             connection.abort()
             if not connection.closed:
-                self._parting.add(connection)
-                connection.when_lost(lambda: self._parting.discard(connection))
+                self._ending.add(connection)
+                connection.when_lost(lambda: self._ending.discard(connection))
 
     def _drained(self, key: Hashable, connection: TargetConnection) -> None:
-        self._draining.discard(connection)
+        self._ending.discard(connection)
         if connection.reusable:
             self._keep(key, connection)
         else:
@@ -113,9 +112,8 @@ class Pool:
     def close(self) -> None:
         """Ends all connections without a user; none is kept from now on."""
         self._total = 0
-        for connection in (*self._order, *self._draining, *self._parting):
+        for connection in (*self._order, *self._ending):
             connection.abort()
         self._idle.clear()
         self._order.clear()
-        self._draining.clear()
-        self._parting.clear()
+        self._ending.clear()

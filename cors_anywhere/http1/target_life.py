@@ -186,9 +186,8 @@ class TargetLife(Reading):
         return silent and not self.closed and not self.transport.is_closing()
 
     def when_lost(self, ended: Callable[[], None]) -> None:
-        """Has `ended` called once when the connection is over, if it is not yet."""
-        if not self.closed:
-            self._on_end = ended
+        """Has `ended` called once when the connection, which is not over yet, is."""
+        self._on_end = ended
 
     def _leave(self) -> None:
         self._draining = False

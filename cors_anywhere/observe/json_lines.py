@@ -46,9 +46,10 @@ class JsonLines:
             request_id, client, origin, method, target, _, hops, status, end, error, rule, detail,
             received, sent, times, reused, key,
         ) = outcome  # fmt: skip
-        begun = self._beginning()
+        stamp = self._time()
+        begun = self._begins
         if status is not None and status >= 500:
-            begun = _beginning_of("error", self._stamp)
+            begun = _beginning_of("error", stamp)
         page = "{}" if origin is None else self._origins.get(origin) or self._page(origin)
         rest = _connection(times, reused)
         if end is not End.COMPLETE or error or rule or detail:
@@ -79,19 +80,14 @@ class JsonLines:
             self._origins.put(origin, page)
         return page
 
-    def _beginning(self) -> str:
-        """Made once for all lines of a millisecond: it is a fifth of a line's time."""
-        self._time()
-        if not self._begins:
-            self._begins = _beginning_of("info", self._stamp)
-        return self._begins
-
     def _time(self) -> str:
+        """Made once for all lines of a millisecond, with how most of them begin: that is a fifth of
+        a line's time."""
         millisecond = int(self._now() * 1000)
         if millisecond != self._millisecond:
             self._millisecond = millisecond
             self._stamp = f"{millisecond // 1000}.{str(millisecond % 1000).zfill(3)}"
-            self._begins = ""
+            self._begins = _beginning_of("info", self._stamp)
         return self._stamp
 
 

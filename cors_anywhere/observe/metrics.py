@@ -62,7 +62,7 @@ WIDTH: Final = GAUGE + len(GAUGES)
 
 _RULE: Final = {rule: place for place, rule in enumerate(RULES, REFUSALS)}
 _ERROR: Final = {error: place for place, error in enumerate(ERRORS, FAILURES)}
-_FIRST_BOUND: Final = 0.005  # that of BOUNDS: most requests take no longer
+_FIRST_BOUND: Final[float] = BOUNDS[0]  # most requests take no longer
 _LATENESS: Final = dict(zip((End.ABORTED, End.CLIENT_GONE), (3, 4), strict=True))
 
 

@@ -67,15 +67,14 @@ class Watch:
         self._measuring = asyncio.ensure_future(self._measure(server))
         if self._sockets:
             # What it needs takes a tenth of the time to begin, and is loaded where somebody looks.
-            from importlib.metadata import version  # noqa: PLC0415
-
+            from cors_anywhere import __version__  # noqa: PLC0415
             from cors_anywhere.process.admin import Admin, Watched  # noqa: PLC0415
 
             watched = Watched(
                 *self._kept,
                 lambda: server.proxy.settings,
                 lambda: server.ready,
-                version("cors-anywhere"),
+                __version__,
             )
             self._admin = Admin(watched, self._sockets)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import ssl
 import threading
 from collections import Counter
@@ -19,7 +18,7 @@ import trustme
 from tests.support import PATIENCE
 from tests.support.front_servers import block, front_server, installed
 from tests.support.needs import needs
-from tests.support.process import Command, command
+from tests.support.process import Command, command, free_ports
 from tests.support.site import Site
 from tests.support.waiting import eventually
 
@@ -27,12 +26,6 @@ SERVED: Final = r'cors_anywhere_requests_total{outcome="served",status="2xx"} (.
 CLIENTS: Final = 4
 EACH: Final = 20
 """Requests of each client that have to be answered between one event and the next."""
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [sock.getsockname()[1] for sock in found]
 
 
 class Crowd:

@@ -11,6 +11,7 @@ import pytest
 from cors_anywhere.egress.pool import Pool
 from cors_anywhere.http1.client import TargetConnection
 from cors_anywhere.http1.target_life import TargetLimits
+from tests.support.facing import SWITCH
 from tests.support.listening import stop_listening
 from tests.support.loopback import in_loop
 from tests.support.target import Do, Script, Target, target
@@ -226,8 +227,7 @@ async def test_a_connection_is_given_up_when_the_rest_of_an_unwanted_reply_does_
 
 @in_loop
 async def test_a_tunnel_that_is_ending_does_not_outlive_the_pool() -> None:
-    switch = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
-    async with target((Do.REQUEST, switch, Do.WAIT)) as server:
+    async with target((Do.REQUEST, SWITCH, Do.WAIT)) as server:
         _, made = await asyncio.get_running_loop().create_connection(
             lambda: TargetConnection(TargetLimits()), "127.0.0.1", server.port
         )

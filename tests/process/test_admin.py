@@ -10,17 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tornado.testing import bind_unused_port
 
 from cors_anywhere.process.admin import is_own_host
-from tests.support.process import Command, started
+from tests.support.process import Command, free_ports, started
 from tests.support.waiting import eventually
-
-
-def free_port() -> int:
-    sock, port = bind_unused_port()
-    sock.close()
-    return port
 
 
 class Seen:
@@ -37,7 +30,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[tuple[Command, int]]:
-    port = free_port()
+    (port,) = free_ports(1)
     with started("--admin", f"127.0.0.1:{port}", "--set-header", "X-Key: secret") as command:
         yield command, port
 
@@ -88,7 +81,7 @@ def test_another_path_is_not_found_as_strictly_as_the_others(watched: tuple[Comm
 
 
 def test_who_looks_is_not_logged(tmp_path: Path) -> None:
-    port, path = free_port(), tmp_path / "log"
+    (port,), path = free_ports(1), tmp_path / "log"
     with path.open("w") as file, started("--admin", f"127.0.0.1:{port}", log=file) as command:
         assert Seen(port, "/status?token=hidden").status == 200
         assert Seen(port, "/other?token=hidden").status == 404
@@ -101,7 +94,7 @@ def test_who_looks_is_not_logged(tmp_path: Path) -> None:
 
 
 def test_it_listens_beside_a_unix_socket_of_the_proxy(tmp_path: Path) -> None:
-    port, path = free_port(), str(tmp_path / "proxy.sock")
+    (port,), path = free_ports(1), str(tmp_path / "proxy.sock")
     unix = ("--unix", path, "--host", "127.0.0.1", "--trusted-proxy", "unix")
     with started("--admin", f"127.0.0.1:{port}", *unix):
         assert Seen(port, "/healthz").status == 200
@@ -126,7 +119,7 @@ def test_its_names_are_addresses_localhost_and_what_was_written(host: str, own: 
 
 
 def test_it_is_not_ready_while_newcomers_are_sent_elsewhere() -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     with started("--admin", f"127.0.0.1:{port}", "--shutdown-delay", "60") as command:
         command.process.send_signal(signal.SIGTERM)
         assert eventually(lambda: Seen(port, "/readyz").status == 503)
@@ -136,7 +129,7 @@ def test_it_is_not_ready_while_newcomers_are_sent_elsewhere() -> None:
 
 
 def test_what_all_workers_counted_outlives_them() -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     counted = 'cors_anywhere_requests_total{outcome="served",status="2xx"} 8.0'
     with started("--admin", f"127.0.0.1:{port}", "--workers", "2") as command:
         for _ in range(8):
@@ -148,7 +141,7 @@ def test_what_all_workers_counted_outlives_them() -> None:
 
 
 def test_the_last_failures_are_those_of_all_workers() -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     with started("--admin", f"127.0.0.1:{port}", "--workers", "2") as command:
         busy, idle = command.workers()
         for stopped, target in ((busy, "http://a.test:1/"), (idle, "http://b.test:1/")):
@@ -164,7 +157,7 @@ def test_the_last_failures_are_those_of_all_workers() -> None:
 
 
 def test_requests_are_under_way_until_they_are_answered() -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     silent = socket.create_server(("127.0.0.1", 0))
     options = ("--admin", f"127.0.0.1:{port}", "--allow-network", "127.0.0.0/8")
 
