@@ -19,8 +19,8 @@ from cors_anywhere.errors import ProxyError
 from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.messages import Fetch, Fields, Plan, RequestHead, Target
 from cors_anywhere.rules.addresses import Guard, is_literal
-from cors_anywhere.rules.doors import Doors
 from cors_anywhere.rules.outbound import OutboundProxies
+from cors_anywhere.rules.urls import Urls
 from cors_anywhere.sides import Egress, Exchange
 
 START: Final = 4096  # octets of a body that are looked at
@@ -94,7 +94,7 @@ class EgressAsker:
         self._plan_for = plan_for
         self._resolver = resolver
         self._passing = passing
-        self._doors = Doors(lambda name: True)
+        self._urls = Urls(lambda name: True)
         self._table = Guard()
         self._told: set[str] = set()
 
@@ -103,7 +103,7 @@ class EgressAsker:
         way: list[Step] = []
         public: bool | None = None
         try:
-            target = self._doors.parse(f"/{ask.url}")
+            target = self._urls.parse(f"/{ask.url}")
             sent = [*_wanting(ask.fields), *ask.fields]
             fields = sent if self._passing is None else self._passing(sent)
             plan = self._plan_for(target, ask.method, ask.preflight)._replace(fields=fields)

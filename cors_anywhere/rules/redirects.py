@@ -16,8 +16,8 @@ import ada_url
 from cors_anywhere.errors import ProxyError
 from cors_anywhere.messages import Hop, Plan, ReplyHead, Target
 from cors_anywhere.rules.authority import Site, site_of
-from cors_anywhere.rules.doors import escape
 from cors_anywhere.rules.mounts import covers
+from cors_anywhere.rules.urls import escape
 
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 LED_TO: Final = "x-cors-location"

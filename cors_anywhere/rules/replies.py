@@ -20,8 +20,8 @@ from cors_anywhere.errors import (
 )
 from cors_anywhere.messages import Answer, Fields, Plan, Target, Use
 from cors_anywhere.rules import cors
-from cors_anywhere.rules.doors import escape
 from cors_anywhere.rules.headers import API_KEY, OVERRIDES, Sorted
+from cors_anywhere.rules.urls import escape
 from cors_anywhere.tokens import list_items
 
 _TEXT: Final = ("content-type", "text/plain; charset=utf-8")

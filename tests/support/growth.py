@@ -20,8 +20,8 @@ FACTOR = 4
 AT_MOST = 6.0
 """How many times the processor time that may take: a quadratic parser takes sixteen times."""
 
-ROUNDS = 50
-"""At most; two, when they are good."""
+ROUNDS = 2_000
+"""At most, which take some twenty seconds; two, when they are good."""
 
 ROUND_SECONDS = 0.004
 """Of one round: a clock of the kernel's ticks must not decide."""

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from cors_anywhere.config.suffixes import has_public_suffix
 from cors_anywhere.messages import Target
-from cors_anywhere.rules.doors import Doors
+from cors_anywhere.rules.urls import Urls
 
-parse_path = Doors(has_public_suffix).parse
+parse_path = Urls(has_public_suffix).parse
 """The target that a path names, first slash included."""
 
 
