@@ -104,7 +104,7 @@ def warnings(
     `insecure_by` is the option or variable that turned the verification of targets off.
     """
     closed = settings.compiled.allow_origins or settings.api_keys or settings.rate_limits
-    if not closed and _beyond_loopback(sockets):
+    if not closed and beyond_loopback(sockets):
         yield (
             "open to everyone: it listens beyond this machine with neither allowed origins nor a"
             " rate limit. Give --allow-origin or --rate-limit, or --host 127.0.0.1"
@@ -122,7 +122,8 @@ def warnings(
         )
 
 
-def _beyond_loopback(sockets: Sequence[socket.socket]) -> bool:
+def beyond_loopback(sockets: Sequence[socket.socket]) -> bool:
+    """Whether any of them can be reached from another machine; Unix sockets cannot."""
     names = [opened.getsockname() for opened in sockets if opened.family != socket.AF_UNIX]
     addresses = (name[0].partition("%")[0] for name in names)
     return not all(ip_address(address).is_loopback for address in addresses)

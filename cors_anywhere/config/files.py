@@ -61,7 +61,8 @@ def _try_log(given: Given) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK))
     except FileNotFoundError:
         if not os.access(folder, os.W_OK | os.X_OK):
-            given.blame("log_file", f'"{path}" cannot be made: "{folder}" may not be written to')
+            why = "may not be written to" if os.path.isdir(folder) else "is no directory"
+            given.blame("log_file", f'"{path}" cannot be made: "{folder}" {why}')
     except OSError as error:
         given.blame(
             "log_file",

@@ -31,6 +31,12 @@ class OwnAddresses:
         else:
             self._exact.add((address, port))
 
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """More of them listen; a Unix socket has no address that a target could have."""
+        for sock in sockets:
+            if sock.family != socket.AF_UNIX:
+                self.add(*sock.getsockname()[:2])
+
     def has(self, address: str, port: int) -> bool:
         """Whether a connection to this address would reach the proxy itself."""
         address = normal(address)

@@ -102,15 +102,17 @@ class Acceptor:
         self._listening.append(sock)
         self._loop.add_reader(sock, self._accept, sock)
 
-    def close(self) -> None:
-        """Stops listening, after taking in those whose connection the kernel made already."""
+    def close(self, *, others_go_on: bool = False) -> None:
+        """Stops listening, after taking in those whose connection the kernel made already; where
+        `others_go_on` with the same sockets, those are theirs."""
         self._closed = True
         if self._pausing is not None:
             self._pausing.cancel()
         for sock in self._listening:
             self._loop.remove_reader(sock)
-            let_nobody_in(sock)
-            self._accept(sock)
+            if not others_go_on:
+                let_nobody_in(sock)
+                self._accept(sock)
             sock.close()
         self._listening.clear()
         self._look_whether_empty()

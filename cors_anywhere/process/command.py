@@ -7,7 +7,9 @@ Must not know: how an option is spelt (options/) or read (arguments.py), what it
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,13 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from cors_anywhere.config.announce import listening_line, listening_urls, proxy_lines, warnings
+from cors_anywhere.config.announce import (
+    beyond_loopback,
+    listening_line,
+    listening_urls,
+    proxy_lines,
+    warnings,
+)
 from cors_anywhere.config.environment import unknown_variables
 from cors_anywhere.config.given import Given, gather
 from cors_anywhere.config.problems import Problem
@@ -24,7 +32,10 @@ from cors_anywhere.config.startup import Serving, take_admin, take_port
 from cors_anywhere.process.activation import handed_over
 from cors_anywhere.process.arguments import command
 from cors_anywhere.process.healthcheck import NAME, healthcheck
+from cors_anywhere.process.streams import hold_standard_streams, say
 from cors_anywhere.process.unix import Names, names_of, remove
+
+LOG = logging.getLogger("cors_anywhere")
 
 _ADMIN: Final = "admin"
 USAGE_ERROR: Final = 2
@@ -40,6 +51,10 @@ def main(
 
     `args` are those of the process by default, `env` is the process's environment.
     """
+    if args is None:
+        hold_standard_streams()
+        for number in (signal.SIGHUP, signal.SIGUSR1):  # which only who serves has an answer to
+            signal.signal(number, signal.SIG_IGN)
     environment = os.environ if env is None else env
     stated_args = sys.argv[1:] if args is None else list(args)
     if stated_args[:1] == ["doctor"]:
@@ -70,6 +85,11 @@ def serve_given(
     handed = _handed_over(given, environment)
     sockets = handed.serving or take_port(given, settings, server, checking=check)
     admin = handed.admin or take_admin(given, settings, server, checking=check)
+    if settings is not None and settings.dev and beyond_loopback(handed.serving):
+        problem = Problem(
+            "--dev", "listens on loopback addresses only: LISTEN_FDS hands over others"
+        )
+        given.mistakes.append(problem)
     made = [*([] if handed.serving else names_of(sockets))]
     made += [] if handed.admin else names_of(admin)
     if settings is None or given.mistakes:
@@ -89,9 +109,14 @@ def serve_given(
 
     def announce() -> None:
         for line in lines:
-            click.echo(line)
+            trouble = say(line)
+            if trouble is not None:
+                LOG.warning("The standard output cannot be written (%s): %s", trouble, line)
         for warning in warned:
-            click.echo(f"Warning: {warning}", err=True)
+            if settings.access_log == "json" and not check:  # as all else that is logged
+                LOG.warning("%s", warning)
+            else:
+                click.echo(f"Warning: {warning}", err=True)
 
     if check:
         _give_back([*sockets, *admin], made)

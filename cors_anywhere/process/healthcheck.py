@@ -31,6 +31,9 @@ QUESTION: Final = (
 ALIVE: Final = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ")
 """Who is too busy for one more is alive: a restart would make nothing better."""
 
+MARK: Final = b"\r\naccess-control-allow-origin:"
+"""What every reply of a proxy has, and other servers' replies to that question do not."""
+
 PROCESS_1: Final = Path("/proc/1/cmdline")
 
 Place = tuple[str, int] | str
@@ -45,9 +48,9 @@ def healthcheck(
     container's health check is not told what its command was given."""
 
     def run(stated: dict[str, Any], mistakes: list[Problem], _check: bool) -> int:
-        given = gather(stated, environment)
-        given.mistakes[:0] = mistakes
-        return _look(given)
+        if args and mistakes:  # of who asks; those of process 1 are in its own log
+            return _told(mistakes)
+        return _look(gather(stated, environment))
 
     stated = list(args) or arguments_of(process_1)
     status: int = command(run).main(stated, f"cors-anywhere {NAME}", standalone_mode=False)
@@ -67,11 +70,8 @@ def arguments_of(command_line: Path) -> list[str]:
 
 
 def _look(given: Given) -> int:
-    wanted = {"hosts", "port", "unix", "tls_cert"}
-    for where, text in given.mistakes if wanted & given.blamed else ():
-        print(f"cors-anywhere {NAME}: {where}: {text}", file=sys.stderr)
-    if wanted & given.blamed:
-        return 1
+    if {"hosts", "port", "unix", "tls_cert"} & given.blamed:
+        return _told(given.mistakes)
     failed = 0
     for place in places(given):
         trouble = ask(place, tls=given.values.get("tls_cert") is not None)
@@ -79,6 +79,12 @@ def _look(given: Given) -> int:
             failed = 1
             print(f"cors-anywhere {NAME}: {_words(place)}: {trouble}", file=sys.stderr)
     return failed
+
+
+def _told(mistakes: Sequence[Problem]) -> int:
+    for where, text in mistakes:
+        print(f"cors-anywhere {NAME}: {where}: {text}", file=sys.stderr)
+    return 1
 
 
 def places(given: Given) -> Iterator[Place]:
@@ -101,12 +107,23 @@ def ask(place: Place, *, tls: bool) -> str:
     try:
         with _connected(place, tls=tls) as sock:
             sock.sendall(QUESTION)
-            reply = sock.recv(64)
+            reply = _head(sock)
     except OSError as error:  # ssl.SSLError and a late answer are of its kind
         return str(error.strerror or error) or type(error).__name__
-    if reply.startswith(ALIVE):
+    if reply.startswith(ALIVE) and MARK in reply.lower():
         return ""
     return f"an answer that is not the proxy's: {reply[:30]!r}"
+
+
+def _head(sock: socket.socket) -> bytes:
+    """The reply's head, or as much of it as comes."""
+    reply = b""
+    while b"\r\n\r\n" not in reply and len(reply) < 16384:
+        piece = sock.recv(4096)
+        if not piece:
+            break
+        reply += piece
+    return reply
 
 
 def _connected(place: Place, *, tls: bool) -> socket.socket:

@@ -19,7 +19,8 @@ LOG = logging.getLogger("cors_anywhere")
 class Order(Enum):
     """What a process is told; the value is the octet by which a supervisor says so."""
 
-    STOP = b"s"  # finish what is under way; said again it means nothing new
+    STOP = b"s"  # all of the service: finish what is under way; again it means nothing new
+    LEAVE = b"."  # the same for one of several processes: the others go on
     AT_ONCE = b"!"  # finish nothing
     RELOAD = b"r"
     REOPEN = b"l"  # the log file
@@ -27,6 +28,9 @@ class Order(Enum):
 
 READY: Final = b"+"
 """What a worker says when it listens."""
+
+ALONE_SECONDS: Final = 0.5
+"""After a signal to a worker: whoever signals a whole group has the supervisor stop it, too."""
 
 _ALL: Final = 4096
 """Octets: more than ever wait on a line."""
@@ -92,8 +96,9 @@ class Line:
     """A worker's end of the line to its supervisor.
 
     Signals to stop are obeyed too, and mean no more when they come twice: a terminal's Ctrl-C and
-    an init system's SIGTERM reach workers and supervisor alike. When the supervisor has gone, the
-    worker goes: nobody would know of it.
+    an init system's SIGTERM reach workers and supervisor alike. One that the supervisor did not get
+    is for this worker alone. When the supervisor has gone, the worker goes: nobody would know of
+    it.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -103,11 +108,14 @@ class Line:
         sock.setblocking(False)
         self._loop.add_reader(sock, self._read)
         for number in STOPPING:
-            self._loop.add_signal_handler(number, self.orders.give, Order.STOP)
+            self._loop.add_signal_handler(number, self._signalled)
         for number in OTHERS:  # the supervisor's to answer
             self._loop.add_signal_handler(number, _nothing)
         # Blocked since before the fork: until now they would have ended the process.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
+
+    def _signalled(self) -> None:
+        self._loop.call_later(ALONE_SECONDS, self.orders.give, Order.LEAVE)
 
     def ready(self) -> None:
         """Tells that the worker listens."""

@@ -49,7 +49,7 @@ def renewed(former: Settings, again: Again, *, quiet: bool = False) -> Settings 
     names = list(_beyond_reach(former, found))
     if names and not quiet:
         LOG.warning("Restart the proxy to change what was given as %s", ", ".join(names))
-    return replace(found, **{name: getattr(former, name) for name in names})
+    return replace(found, **{name: getattr(former, name) for name in names}) if names else found
 
 
 def _beyond_reach(former: Settings, found: Settings) -> Iterator[str]:

@@ -90,6 +90,7 @@ def _supervise(duty: Duty, count: int, announce: Callable[[], object]) -> int:
         duty = duty._replace(settings=settings, tls=tls)
         supervisor.patience = _patience(settings)
         LOG.info("Reloaded")
+        gc.collect()
         return True
 
     def reopen() -> bool:

@@ -126,11 +126,10 @@ class ProxyServer:
         """
         self.ready = True
         self.urls = (*self.urls, *listening_urls(self.proxy.settings, sockets))
+        self.proxy.own.add_sockets(sockets)
         for sock in sockets:
             if sock.family != socket.AF_UNIX:
-                address, port = sock.getsockname()[:2]
-                self.port = self.port or port
-                self.proxy.own.add(address, port)
+                self.port = self.port or sock.getsockname()[1]
             self._acceptor.listen(sock)
 
     def _connection(self, registry: Registry) -> ServerConnection:
@@ -146,9 +145,10 @@ class ProxyServer:
         trusted = self.proxy.trusted
         return None if trusted and trusted.includes(peer) else client_of(peer)
 
-    async def drain(self, timeout: float) -> None:
-        """Stops listening and lets what is under way finish, for at most `timeout` seconds."""
-        self._acceptor.close()
+    async def drain(self, timeout: float, *, others_go_on: bool = False) -> None:
+        """Stops listening and lets what is under way finish, for at most `timeout` seconds. Where
+        `others_go_on`, newcomers are theirs."""
+        self._acceptor.close(others_go_on=others_go_on)
         for connection in list(self.connections):
             connection.drain()
         try:

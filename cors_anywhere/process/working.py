@@ -7,6 +7,7 @@ orders, or how a connection is served.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import ssl
@@ -26,6 +27,8 @@ from cors_anywhere.process.watching import Kept, Watch
 from cors_anywhere.proxy import Proxy
 
 LOG = logging.getLogger("cors_anywhere")
+
+_LAST = (Order.STOP, Order.LEAVE, Order.AT_ONCE)
 
 
 class Duty(NamedTuple):
@@ -66,6 +69,7 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
         watch=watch.watchers,
     )
     server = ProxyServer(proxy, accepts_alone=duty.part is None, tls=duty.tls)
+    proxy.own.add_sockets(duty.admin)  # that one must not be asked through the proxy either
     server.listen(duty.sockets)
     watch.begin(server)
     LOG.info(
@@ -74,51 +78,54 @@ async def work(duty: Duty, orders: Orders, on_listening: Callable[[], object]) -
         min(server.max_connections, server.max_connections_per_client),
     )
     on_listening()
-    while (order := await orders.get()) not in (Order.STOP, Order.AT_ONCE):
+    while (order := await orders.get()) not in _LAST:
         if order is Order.REOPEN:
             reopen_log(common.log)
         else:
-            duty = _reloaded(duty, server)
+            duty = await _reloaded(duty, server)
+            gc.collect()  # what the former settings were compiled into is full of cycles
     if duty.part is None:
         notify("STOPPING=1")
-    if order is Order.STOP:
-        await _finish(server, duty.settings, orders)
+    if order is not Order.AT_ONCE:
+        await _finish(server, duty.settings, orders, alone=order is Order.LEAVE)
     server.abort()
     await watch.end()
     await server.proxy.close()
     return 0
 
 
-def _reloaded(duty: Duty, server: ProxyServer) -> Duty:
-    """The duty from now on: with new settings, unless something is wrong with them."""
+async def _reloaded(duty: Duty, server: ProxyServer) -> Duty:
+    """The duty from now on: with new settings, unless something is wrong with them. Long lists take
+    seconds to read, in which requests are served."""
     supervised = duty.part is not None
-    settings = renewed(duty.settings, duty.again, quiet=supervised)
+    settings = await asyncio.to_thread(lambda: renewed(duty.settings, duty.again, quiet=supervised))
     if settings is None:
         return duty
     changed = duty._replace(settings=settings)
-    if not carried_out(lambda: server.renew(changed.own)):
+    own = await asyncio.to_thread(lambda: changed.own)
+    if not carried_out(lambda: server.renew(own)):
         return duty
     if not supervised:
         LOG.info("Reloaded")
     return changed
 
 
-async def _finish(server: ProxyServer, settings: Settings, orders: Orders) -> None:
+async def _finish(server: ProxyServer, settings: Settings, orders: Orders, *, alone: bool) -> None:
     """Lets what is under way end, unless somebody is tired of it."""
-    draining = asyncio.ensure_future(_leave(server, settings))
+    draining = asyncio.ensure_future(_leave(server, settings, alone=alone))
     tired = asyncio.ensure_future(_told(Order.AT_ONCE, orders))
     await asyncio.wait((draining, tired), return_when=asyncio.FIRST_COMPLETED)
     draining.cancel()
     tired.cancel()
 
 
-async def _leave(server: ProxyServer, settings: Settings) -> None:
+async def _leave(server: ProxyServer, settings: Settings, *, alone: bool) -> None:
     server.ready = False
-    if settings.shutdown_delay:
+    if settings.shutdown_delay and not alone:
         LOG.info("Told to stop: newcomers are served for %g s", settings.shutdown_delay)
         await asyncio.sleep(settings.shutdown_delay)
     LOG.info("Draining: %d connections are open", len(server.connections))
-    await server.drain(settings.drain_timeout)
+    await server.drain(settings.drain_timeout, others_go_on=alone)
 
 
 async def _told(wanted: Order, orders: Orders) -> None:

@@ -188,3 +188,11 @@ def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert sock.makefile("rb").read().endswith(b"ok\n")
     assert not path.exists()
+
+
+def test_nobody_comes_to_the_listener_through_the_proxy() -> None:
+    (port,) = free_ports(1)
+    admin = ("--admin", f"127.0.0.1:{port}")
+    with started(*admin, "--allow-network", "127.0.0.0/8", "--no-require-header") as command:
+        seen = Seen(command.port, f"/http://127.0.0.1:{port}/status")
+        assert (seen.status, "itself" in seen.text) == (403, True)

@@ -93,7 +93,9 @@ def test_who_is_stuck_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("reply", "status"),
     [
-        (b"HTTP/1.1 503 Busy\r\n\r\n", 0),
+        (b"HTTP/1.1 503 Busy\r\nAccess-Control-Allow-Origin: *\r\n\r\n", 0),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", 1),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 1),
         (b"HTTP/1.0 200 OK\r\n\r\n", 1),
         (b"SSH-2.0\r\n", 1),
         (b"", 1),
@@ -116,6 +118,8 @@ def test_another_servers_answer_is_none(reply: bytes, status: int) -> None:
 def test_a_mistake_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("--port", "many") == 1
     assert '--port: "many" is not a whole number' in capsys.readouterr().err
+    assert check("--prot", "8080") == 1
+    assert "--prot" in capsys.readouterr().err
     assert check("--port", "0") == 1
     assert "give the port" in capsys.readouterr().err
 

@@ -55,7 +55,7 @@ def test_a_worker_hears_its_supervisor() -> None:
     assert asyncio.run(talk()) == [Order.RELOAD, Order.STOP, Order.AT_ONCE]
 
 
-def test_a_signal_to_a_worker_leaves_time_however_often_it_comes() -> None:
+def test_a_signal_to_a_worker_is_for_it_alone_and_leaves_time_however_often_it_comes() -> None:
     async def talk() -> list[Order]:
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -66,7 +66,19 @@ def test_a_signal_to_a_worker_leaves_time_however_often_it_comes() -> None:
                 told += await _taken(line, 1)
             return told
 
-    assert asyncio.run(talk()) == [Order.STOP] * 3
+    assert asyncio.run(talk()) == [Order.LEAVE] * 3
+
+
+def test_a_signal_that_the_supervisor_got_too_is_for_all() -> None:
+    async def talk() -> list[Order]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            line = Line(theirs)
+            os.kill(os.getpid(), signal.SIGTERM)
+            ours.send(Order.STOP.value)
+            return await _taken(line, 2)
+
+    assert asyncio.run(talk()) == [Order.STOP, Order.LEAVE]
 
 
 def test_a_worker_whose_supervisor_has_gone_stops() -> None:

@@ -112,6 +112,10 @@ def test_a_worker_that_was_told_to_stop_by_itself_is_replaced_too() -> None:
         first = set(proxy.workers())
         os.kill(min(first), signal.SIGTERM)
         assert await until(lambda: len(set(proxy.workers()) - first) == 1)
+        for _attempt in range(20):  # to whichever worker it is
+            async with client(proxy) as connection:
+                await connection.ask("iscorsneeded")
+                assert (await connection.reply()).body == b"no"
 
     played(conversation)
 
