@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 ROOMS = (
-    *("recent.py", "messages.py", "outcome.py", "sides.py", "relay.py"),
+    *("recent.py", "held.py", "messages.py", "outcome.py", "sides.py", "relay.py"),
     *("upload.py", "gathering.py", "tunnel.py"),
     *("rules", "http1", "egress", "fronts", "observe"),
 )

@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     request_id: str
     client: str  # its address
     origin: str | None
-    method: str | None  # None where no head could be read
+    method: str | None  # the beginning of a long one; None where no head could be read
     target: str | None  # the URL asked for, without its query; None where the path names none
     final: str | None  # the URL that answered or failed, without its query
     hops: tuple[Hop, ...]  # the redirects between the two, without their queries
@@ -53,6 +53,10 @@ class Outcome(NamedTuple):
     times: Times
     reused: bool | None  # the connection to the target; None without one
     key: str | None = None  # the name of the key's holder, if one was shown
+
+
+MOST_OF_A_METHOD = 40
+"""Characters of one that is told: a token may be as long as a head."""
 
 
 class Record:
@@ -110,7 +114,7 @@ class Record:
             request_id,
             head.peer,
             _origin(head),
-            head.method or None,
+            head.method[:MOST_OF_A_METHOD] or None,
             asked_for,
             asked_for if last is first or last is None else shown(last.url),
             hops,

@@ -19,6 +19,7 @@ from cors_anywhere.egress import DirectEgress, OwnAddresses, target_tls
 from cors_anywhere.egress.crowds import CappedEgress
 from cors_anywhere.egress.pool import TOTAL
 from cors_anywhere.egress.resolver import Resolver
+from cors_anywhere.held import Held
 from cors_anywhere.hooks import (
     AskingMeter,
     CheckRate,
@@ -109,7 +110,7 @@ class Proxy:
             former.log if former else RequestLog(form, settings.log_file, sink=log, lines=lines)
         )
         most = settings.max_requests_per_target
-        self.crowds: dict[str, int] = former.crowds if former else {}
+        self.crowds: Held = former.crowds if former else Held()
         egress: Egress = self.egress
         if most is not None:
             egress = CappedEgress(egress, most, self.crowds)

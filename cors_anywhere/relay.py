@@ -28,6 +28,7 @@ from cors_anywhere.messages import (
     RequestHead,
 )
 from cors_anywhere.outcome import End, Outcome, Record
+from cors_anywhere.rules.client import client_of
 from cors_anywhere.rules.cors import with_fields
 from cors_anywhere.rules.policy import Policy
 from cors_anywhere.sides import Client, Egress, Exchange, Meter
@@ -170,7 +171,7 @@ class Relay:
         if counted is not None and counted.fields:
             answer = answer._replace(fields=with_fields(answer.fields, counted.fields))
         record.status = answer.status
-        record.sent = len(answer.body)
+        record.sent = 0 if client.head.method == "HEAD" else len(answer.body)
         client.answer(answer)
 
     def _fail(self, client: Client, error: ProxyError, record: Record) -> None:
@@ -294,7 +295,7 @@ class Relay:
         exchange: Exchange,
         record: Record,
     ) -> None:
-        gathering = Gathering(self._room)
+        gathering = Gathering(self._room, client_of(client.head.peer))
         try:
             octets = await gathering.read(exchange, gather.most)
             waited = monotonic() - record.started

@@ -7,6 +7,7 @@ that the process keeps says nothing there. Must not know: how a request is serve
 from __future__ import annotations
 
 from cors_anywhere.errors import Unavailable
+from cors_anywhere.held import Held
 from cors_anywhere.relay import Relay
 from cors_anywhere.rules.client import client_of
 from cors_anywhere.sides import Client
@@ -27,7 +28,7 @@ class SharedRelay:
     def __init__(self, relay: Relay, share: int) -> None:
         self._relay = relay
         self._share = share
-        self._under_way: dict[str, int] = {}
+        self._under_way = Held()
 
     async def serve(self, client: Client) -> None:
         """Answers one request, with 503 if it is beyond its client's share."""
@@ -35,19 +36,11 @@ class SharedRelay:
             await self._relay.serve(client)
             return
         name = client_of(client.head.peer)
-        held = self._under_way.get(name, 0)
-        if held >= self._share:
+        if self._under_way.by(name) >= self._share:
             self._relay.decline(client, beyond_share())
             return
-        self._under_way[name] = held + 1
+        self._under_way.change(name, 1)
         try:
             await self._relay.serve(client)
         finally:
-            self._leave(name)
-
-    def _leave(self, name: str) -> None:
-        left = self._under_way[name] - 1
-        if left:
-            self._under_way[name] = left
-        else:
-            del self._under_way[name]
+            self._under_way.change(name, -1)

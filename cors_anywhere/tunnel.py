@@ -83,7 +83,7 @@ class _Way:
             ended = self._frames.feed(chunk)
             if not self.leaving:
                 await self._send(chunk)
-                deadline.reschedule(asyncio.get_running_loop().time() + idle)
+                _put_off(deadline, idle)
                 continue
             if not self._told:
                 await self._send(self._with_close(chunk, ended))
@@ -124,4 +124,11 @@ class _Farewell:
         self.begun = True
         for way in self._ways:
             self._tasks.append(asyncio.ensure_future(way.leave()))
-        self.deadline.reschedule(asyncio.get_running_loop().time() + FAREWELL_SECONDS)
+        _put_off(self.deadline, FAREWELL_SECONDS)
+
+
+def _put_off(deadline: asyncio.Timeout, seconds: float) -> None:
+    """So many from now, unless it has just passed: what comes in that turn of the event loop is too
+    late."""
+    if not deadline.expired():
+        deadline.reschedule(asyncio.get_running_loop().time() + seconds)

@@ -44,15 +44,15 @@ class Page(Source):
 
 @in_loop
 async def test_a_reply_is_read_whole_up_to_its_bound() -> None:
-    assert await Gathering(Room()).read(Reply(b"ab", b"cd"), 4) == b"abcd"
+    assert await Gathering(Room(), "a").read(Reply(b"ab", b"cd"), 4) == b"abcd"
     with pytest.raises(ResponseBodyTooLarge, match="larger than the 3 octets"):
-        await Gathering(Room()).read(Reply(b"ab", b"cd", b"unread"), 3)
+        await Gathering(Room(), "a").read(Reply(b"ab", b"cd", b"unread"), 3)
 
 
 @in_loop
 async def test_all_of_them_have_one_room() -> None:
     room = Room(10)
-    first, second = Gathering(room), Gathering(room)
+    first, second = Gathering(room, "a"), Gathering(room, "b")
     await first.read(Reply(b"x" * 6), 100)
     with pytest.raises(Unavailable, match="as many replies"):
         await second.read(Reply(b"x" * 4, b"x"), 100)
@@ -65,7 +65,7 @@ async def test_all_of_them_have_one_room() -> None:
 @in_loop
 async def test_what_was_made_of_one_goes_out_in_pieces_with_its_length() -> None:
     room, page = Room(), Page()
-    gathering = Gathering(room)
+    gathering = Gathering(room, "a")
     body = b"x" * 100_000
     record = Record(RequestHead("GET", "/", (), 0, "192.0.2.1", "http", 80), 0.0)
     await gathering.send(page, Answer(200, "OK", [("a", "b")], body), record)
@@ -73,3 +73,17 @@ async def test_what_was_made_of_one_goes_out_in_pieces_with_its_length() -> None
     assert [len(piece) for piece in page.pieces] == [65536, 100_000 - 65536]
     assert (b"".join(page.pieces), page.finished) == (body, True)
     assert (record.status, record.sent, room.held) == (200, len(body), len(body))
+
+
+@in_loop
+async def test_one_client_leaves_room_for_others() -> None:
+    room = Room(40)
+    hers = [Gathering(room, "a") for _ in range(3)]
+    await hers[0].read(Reply(b"x" * 5), 100)
+    await hers[1].read(Reply(b"x" * 5), 100)
+    with pytest.raises(Unavailable, match="one client"):
+        await hers[2].read(Reply(b"x"), 100)
+    await Gathering(room, "b").read(Reply(b"x" * 30), 100)  # one alone may be larger
+    for one in hers:
+        one.hold(0)
+    assert (len(room.by_client), room.by_client.by("b")) == (1, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from cors_anywhere.errors import ProxyError
@@ -68,10 +69,10 @@ class Side:
 class Tunnel:
     """A tunnel under way between two sides."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle: float = 60.0) -> None:
         self.page, self.target = Side(), Side()
         self.record = Record(HEAD, 0.0)
-        self.task = asyncio.ensure_future(tunnel(self.page, self.target, self.record, 60.0))
+        self.task = asyncio.ensure_future(tunnel(self.page, self.target, self.record, idle))
 
     async def drain(self) -> None:
         """The proxy is told to stop."""
@@ -175,3 +176,17 @@ async def test_what_has_passed_is_known_while_a_tunnel_lasts() -> None:
     await one.target.heard_more()
     assert (one.record.sent, one.record.received) == (len(TEXT), 4)
     one.task.cancel()
+
+
+@in_loop
+async def test_a_frame_that_comes_when_the_time_is_up_is_no_failure() -> None:
+    """Both are told in one turn of the event loop: the timer first, then the octets."""
+    one = Tunnel(idle=0.01)
+    while one.page.drain is None:
+        await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    loop.call_at(loop.time() + 0.01, one.target.says.put_nowait, TEXT)
+    loop.call_at(loop.time() + 0.01, one.page.drain)
+    time.sleep(0.05)  # all of it is due at once then
+    await one.end()
+    assert one.page.finished

@@ -33,7 +33,9 @@ from cors_anywhere.errors import (
     OutboundProxyError,
     ProhibitedTarget,
     ProxyError,
+    Unavailable,
 )
+from cors_anywhere.held import Held
 from cors_anywhere.http1.client import TargetConnection
 from cors_anywhere.http1.target_life import TargetLimits
 from cors_anywhere.http1.tls import start_tls
@@ -43,6 +45,11 @@ from cors_anywhere.rules.outbound import OutboundProxy
 
 TRIED_ADDRESSES = 4
 """Of a name, for one connection: a name with many dead addresses must not cost a socket each."""
+
+
+LOOK_UPS = 256
+"""Of one client at a time: a quarter of what the resolver has pending, so that no client's names
+without an answer keep those of others from being looked up."""
 
 
 class Made(NamedTuple):
@@ -73,6 +80,7 @@ class Connector:
         self.is_own = is_own
         self.limits = limits
         self.sessions = Sessions()
+        self.look_ups = Held()  # by client
         self._timeout = timeout
         self.opening: Callable[[Attempt, Sequence[AddrInfoType]], Awaitable[TargetConnection]]
         self.opening = Attempt.open
@@ -83,10 +91,11 @@ class Connector:
         if tls is not None:
             self.sessions.keep((target.host, target.port), tls)
 
-    async def connect(self, plan: Plan, proxy: OutboundProxy | None) -> Made:
-        """A new connection for the plan's target, within the connect timeout. Raises ProxyError."""
+    async def connect(self, plan: Plan, proxy: OutboundProxy | None, client: str = "") -> Made:
+        """A new connection for the plan's target, within the connect timeout; `client` is whose
+        request it is for (see rules.client). Raises ProxyError."""
         loop = asyncio.get_running_loop()
-        attempt = Attempt(self, plan, proxy)
+        attempt = Attempt(self, plan, proxy, client)
         began = loop.time()
         try:
             async with asyncio.timeout(self._timeout):
@@ -122,11 +131,14 @@ class Stage(Enum):
 class Attempt:
     """The making of one connection."""
 
-    def __init__(self, parts: Connector, plan: Plan, proxy: OutboundProxy | None) -> None:
+    def __init__(
+        self, parts: Connector, plan: Plan, proxy: OutboundProxy | None, client: str
+    ) -> None:
         self._parts = parts
         self._plan = plan
         self._target = plan.target
         self._proxy = proxy
+        self._client = client
         self._skipped: list[Verdict] = []
         self.stage = Stage.LOOK_UP
 
@@ -146,7 +158,16 @@ class Attempt:
         return [_addr_info(address, proxy.port) for address in found]
 
     async def _look_up(self, host: str) -> Sequence[str]:
-        return [host] if is_literal(host) else await self._parts.resolver.resolve(host)
+        if is_literal(host):
+            return [host]
+        held = self._parts.look_ups
+        if held.by(self._client) >= LOOK_UPS:
+            raise Unavailable("As many names as one client may ask for are being looked up.")
+        held.change(self._client, 1)
+        try:
+            return await self._parts.resolver.resolve(host)
+        finally:
+            held.change(self._client, -1)
 
     def _admit(self, addresses: Sequence[str]) -> Sequence[str]:
         passed: list[str] = []

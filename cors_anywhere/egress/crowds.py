@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from cors_anywhere.errors import ProxyError, Unavailable
+from cors_anywhere.held import Held
 from cors_anywhere.messages import Fetch, ReplyHead, Target
 from cors_anywhere.sides import Egress, Exchange
 
@@ -17,7 +18,7 @@ class CappedEgress:
     """An Egress that has at most `most` requests under way to a host and port. `under_way` has how
     many those are, also of another that it takes the place of."""
 
-    def __init__(self, egress: Egress, most: int, under_way: dict[str, int]) -> None:
+    def __init__(self, egress: Egress, most: int, under_way: Held) -> None:
         self._egress = egress
         self._most = most
         self._under_way = under_way
@@ -25,10 +26,9 @@ class CappedEgress:
     async def open(self, fetch: Fetch) -> Exchange:
         """See Egress.open. Raises Unavailable beyond the share."""
         name = fetch.plan.target.host_and_port
-        held = self._under_way.get(name, 0)
-        if held >= self._most:
+        if self._under_way.by(name) >= self._most:
             raise _beyond_share(fetch.plan.target)
-        self._under_way[name] = held + 1
+        self._under_way.change(name, 1)
         try:
             exchange = await self._egress.open(fetch)
         except BaseException:
@@ -38,11 +38,7 @@ class CappedEgress:
 
     def leave(self, name: str) -> None:
         """One request less."""
-        left = self._under_way[name] - 1
-        if left:
-            self._under_way[name] = left
-        else:
-            del self._under_way[name]
+        self._under_way.change(name, -1)
 
 
 class CountedExchange:

@@ -39,7 +39,11 @@ class PooledExchange:
         self._plan = plan
         self._proxy = proxy
         self._absolute = proxy is not None and not tunnels(plan)
-        self._key = (target.scheme, target.host, target.port, proxy, self._absolute)
+        # The last two are by what right it was made: a mount may reach where others may not.
+        self._key = (
+            *(target.scheme, target.host, target.port, proxy, self._absolute),
+            *(plan.private, plan.exception_only),
+        )
         self._released = False
         self.look_up = 0.0
         self.connect = 0.0
@@ -56,7 +60,8 @@ class PooledExchange:
 
     async def begin_anew(self) -> None:
         """Connects, and sends the head. Raises ProxyError."""
-        made = await self._connector.connect(self._plan, self._proxy)
+        client = client_of(self._fetch.head.peer)
+        made = await self._connector.connect(self._plan, self._proxy, client)
         self.reused = False
         self.look_up += made.look_up
         self.connect += made.connect
@@ -125,7 +130,7 @@ class PooledExchange:
             self._pool.release(self._key, self._asker, self._connection)
 
     def _asker(self) -> Hashable:
-        """Who may use a connection that has carried a body: one page of one client."""
+        """Who may use a connection that is not for everybody: one page of one client."""
         head = self._fetch.head
         origins = (value for name, value in head.fields if name.lower() == "origin")
         return client_of(head.peer), next(origins, "")

@@ -28,9 +28,9 @@ class Pool:
     Where `total` are kept, the least recently used gives way: no target, and no client of many
     targets, keeps the others out.
 
-    A connection that has carried a body serves the same client only. Some targets ignore a body's
-    length on some paths and read it as their next request, so its reply would be the next user's
-    (request smuggling, "CL.0").
+    One that `serves_one` serves the same client only. Some targets ignore a body's length on some
+    paths and read it as their next request, so its reply would be the next user's (request
+    smuggling, "CL.0"); others send a body in reply to HEAD, which would be the next user's reply.
     """
 
     def __init__(self, *, total: int = TOTAL, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -69,7 +69,7 @@ class Pool:
     ) -> None:
         """Takes a connection back after its exchange: it is kept if another may follow, at once
         or when the short rest of a reply that nobody wanted has come."""
-        if connection.carried_body:
+        if connection.serves_one:
             key = (key, client())
         if connection.reusable:
             self._keep(key, connection)

@@ -125,7 +125,7 @@ class CorsProxy(httputil.HTTPServerConnectionDelegate):
         try:
             head = judged(line, headers, self.settings)
             if isinstance(client, StockClient):
-                head = client.accepted(head)
+                head = client.accepted(head, headers)
         except ProxyError as error:
             client.take_head(ClientHead(line.method, line.path, line.version, (), 0, False, False))
             client.refuse(error)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import ResponseStartLine
+from tornado.httputil import HTTPHeaders, ResponseStartLine
 from tornado.iostream import StreamClosedError
 
 from cors_anywhere.errors import BodyTooLarge, ProxyError
@@ -33,6 +33,9 @@ class StockClient(FrontClient):
         super().__init__(proxy)
         self._connection = connection
         self._tunnel: DetachedConnection | None = None
+        self._version = ""
+        self._ends_connection = False  # the reply's end is that of its connection
+        self._written: Awaitable[None] | None = None
         self._learn_address()
         # Otherwise Tornado resets what is larger than 100 MiB, whatever the settings allow.
         if connection.params.max_body_size is None:
@@ -62,9 +65,13 @@ class StockClient(FrontClient):
         connection which it has closed."""
         return self._connection.stream.closed()
 
-    def accepted(self, head: ClientHead) -> ClientHead:
+    def accepted(self, head: ClientHead, headers: HTTPHeaders) -> ClientHead:
         """The head as it holds for the body that Tornado hands over. Raises BodyTooLarge for one
-        that its server was told not to take."""
+        that its server was told not to take. Of these `headers` of an HTTP/1.0 request Tornado
+        would promise another reply on the connection, whatever ends this one."""
+        self._version = head.version
+        if head.version == "HTTP/1.0":
+            headers.pop("Connection", None)
         params = self._connection.params
         most = params.max_body_size
         if most is not None and isinstance(head.length, int) and head.length > most:
@@ -91,9 +98,13 @@ class StockClient(FrontClient):
         fields = deliver.fields
         status = deliver.status
         bodiless = self.head.method == "HEAD" or status == 101 or status in NO_CONTENT
-        if length is not CHUNKED and not bodiless:
+        if bodiless:
+            pass
+        elif length is not CHUNKED:
             fields = [*fields, ("content-length", str(length))]
-        self._write_head(deliver.status, deliver.reason, fields, None)
+        else:
+            self._ends_connection = self._version == "HTTP/1.0"  # it knows no chunks
+        self._written = self._write_head(deliver.status, deliver.reason, fields, None)
         if deliver.status == 101:
             self._body_ended = False  # what the client sends goes on, in another protocol
             stream = self._connection.detach()
@@ -122,6 +133,8 @@ class StockClient(FrontClient):
         self._make_room()
         if self._tunnel is not None:
             self._tunnel.finish()
+        elif self._ends_connection and self._written is not None:
+            linger(self._connection.detach(), self._written)
         else:
             self._connection.finish()
 

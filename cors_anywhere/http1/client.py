@@ -136,9 +136,10 @@ class TargetConnection(TargetLife):
             self._watch()
 
     @property
-    def carried_body(self) -> bool:
-        """Whether any request had a body: the target may have read it as requests of its own."""
-        return self._request.carried_body
+    def serves_one(self) -> bool:
+        """Whether more may come than the replies that were asked for: any request had a body, which
+        the target may have read as requests of its own, or it announced one in reply to a HEAD."""
+        return self._request.carried_body or self._reply.announced
 
     def _has_spoken(self) -> bool:
         """Whether a plain connection holds octets before it was asked for any. TLS always does:

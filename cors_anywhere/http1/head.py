@@ -153,6 +153,8 @@ def parse_request(block: bytes, max_url: int, max_fields: int = MAX_FIELDS) -> C
         raise BadRequest("The request must have one Host.")
     if path[0] != 0x2F:
         path, fields = _origin_form(method, path, fields)
+    if "upgrade" in special and version == b"HTTP/1.0":  # RFC 9110 section 7.8
+        fields = [field for field in fields if field[0].lower() != "upgrade"]
     return ClientHead(
         method.decode("ascii"),
         path.decode("latin-1"),
@@ -312,7 +314,7 @@ def _reply_framing(
     if codings := special.get("transfer-encoding"):
         if [c.lower() for c in codings] != ["chunked"]:
             raise TransferCodingError("The target used a transfer coding other than chunked.")
-        return CHUNKED, keep_alive, upgrades
+        return CHUNKED, keep_alive and version11, upgrades  # RFC 9112 section 6.1
     if lengths := special.get("content-length"):
         return _single_length(lengths, GatewayError), keep_alive, upgrades
     return UNTIL_CLOSE, False, upgrades

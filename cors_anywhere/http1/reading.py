@@ -35,6 +35,7 @@ class ReplyReader:
         self.head: TargetHead | None = None
         self.queued = 0  # octets of content that nobody has taken yet
         self.keep_alive = True  # whether another reply may follow
+        self.announced = False  # a body in reply to a HEAD: some targets send it
 
     def begin(self, method: str, upgrade: bool) -> None:
         """The next reply is to a request of this method; only with `upgrade` may it be a 101."""
@@ -113,7 +114,10 @@ class ReplyReader:
         return bytes(octets[:end]), bytes(octets[end:])
 
     def _take_head(self, head: TargetHead, rest: bytes) -> None:
-        length = 0 if self._method == "HEAD" else head.length
+        length = head.length
+        if self._method == "HEAD":
+            self.announced = self.announced or length != 0
+            length = 0
         self._body = reply_body(length, self._header_bytes)
         self.keep_alive = head.keep_alive and not _is_ambiguous(head)
         self.head = head

@@ -55,7 +55,7 @@ class Delivery:
             received,
             plan=plan,
             places=places,
-            keep_length=head.method == "HEAD" or reply.status == 304,
+            keep_length=reply.status == 304 or (head.method == "HEAD" and reply.status != 204),
             credited=credited,
         )
         if reply.status == 101:

@@ -294,7 +294,7 @@ class Policy:
                     following = remembering(following, reply)
                 if self._methods is None or self._methods.serve(following.method):
                     return Follow(self._judged(following))
-        if self._content_types is not None and new is None:
+        if self._content_types is not None and (new is None or plan.as_json):
             self._content_types.check(reply)
         if plan.as_json:
             return wrapping.gathering(reply, self._most_gathered)

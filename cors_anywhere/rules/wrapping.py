@@ -22,6 +22,9 @@ from cors_anywhere.tokens import list_items
 _JSON: Final = ("content-type", "application/json; charset=utf-8")
 _UNCODED: Final = ("Accept-Encoding", "identity")
 
+_CACHES: Final = frozenset(("date", "age", "cache-control", "expires", "vary"))
+"""For whom the JSON may be kept as long as the reply (RFC 9111 section 5.2)."""
+
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _ZLIB: Final = zlib.MAX_WBITS
 _DEFLATE: Final = -zlib.MAX_WBITS  # what some servers take "deflate" to be (RFC 9110 s. 8.4.1.2)
@@ -77,9 +80,10 @@ def wrapped(
     }
     contents = _data_url(content, kind) if text is None else text
     body = json.dumps({"contents": contents, "status": status}, ensure_ascii=False)
-    date = [("date", value) for name, value in reply.fields if name.lower() == "date"][:1]
-    private = [replies.PRIVATE] if plan.authorized else []
-    fields = replies.own_fields([_JSON, *date, *private, *replies.report(plan)], credited)
+    kept = [(key, value) for name, value in reply.fields if (key := name.lower()) in _CACHES]
+    if plan.authorized and all(name != "cache-control" for name, _ in kept):
+        kept.append(replies.PRIVATE)
+    fields = replies.own_fields([_JSON, *kept, *replies.report(plan)], credited)
     return Answer(200, "OK", fields, body.encode("utf-8", "replace"))
 
 

@@ -273,10 +273,10 @@ def test_its_requests_count_among_those_of_a_target() -> None:
             async with serve(Settings(**options, max_requests_per_target=1)) as server:
                 taken = server.proxy.crowds
                 url = where.fill("{a}/home", "")
-                taken[url.split("/")[2]] = 1
+                taken.change(url.split("/")[2], 1)
                 query = urlencode({"url": url, "origin": where.page})
                 body = (await _get(server.port, f"/doctor?{query}", ""))[2]
-                taken.clear()
+                taken.change(url.split("/")[2], -1)
                 return dict(json.loads(body))
 
     assert asyncio.run(run())["verdict"] == "impossible"

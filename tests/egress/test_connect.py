@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cors_anywhere.egress import OwnAddresses
-from cors_anywhere.egress.connect import TRIED_ADDRESSES, Connector
+from cors_anywhere.egress.connect import LOOK_UPS, TRIED_ADDRESSES, Connector
 from cors_anywhere.egress.failures import os_failure
 from cors_anywhere.errors import (
     ConnectionRefused,
@@ -164,6 +164,22 @@ async def test_of_mixed_addresses_only_the_allowed_are_connected_to() -> None:
         made, _, _ = await making.connect(plan(f"http://a.test:{server.port}/"), None)
         assert made.transport.get_extra_info("peername")[:2] == ("127.0.0.1", server.port)
         made.abort()
+
+
+@in_loop
+async def test_names_without_an_answer_leave_room_for_those_of_other_clients() -> None:
+    making = connector({"hangs.test": []})
+    plans = [plan(f"http://hangs.test:{port}/") for port in range(1, LOOK_UPS + 1)]
+    hers = [asyncio.ensure_future(making.connect(one, None, "a")) for one in plans]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="one client"):
+        await making.connect(plans[0], None, "a")
+    with pytest.raises(DnsError):
+        await making.connect(plan("http://unknown.test/"), None, "b")
+    for one in hers:
+        one.cancel()
+    await asyncio.wait(hers)
+    assert not len(making.look_ups)
 
 
 @in_loop

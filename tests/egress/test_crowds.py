@@ -8,6 +8,7 @@ import pytest
 
 from cors_anywhere.egress.crowds import CappedEgress
 from cors_anywhere.errors import ConnectionRefused, Unavailable
+from cors_anywhere.held import Held
 from cors_anywhere.messages import Fetch, Plan, ReplyHead, RequestHead, Target
 from cors_anywhere.sides import Exchange
 from tests.support.loopback import in_loop
@@ -58,7 +59,7 @@ def fetch(host: str = "api.test", port: int = 443) -> Fetch:
 
 @in_loop
 async def test_beyond_the_share_a_target_is_not_asked() -> None:
-    egress = CappedEgress(Egress(), 2, {})
+    egress = CappedEgress(Egress(), 2, Held())
     first = await egress.open(fetch())
     await egress.open(fetch())
     with pytest.raises(Unavailable, match=r"^As many requests to api\.test") as raised:
@@ -72,35 +73,35 @@ async def test_beyond_the_share_a_target_is_not_asked() -> None:
 
 @in_loop
 async def test_targets_and_their_ports_are_counted_apart() -> None:
-    egress = CappedEgress(Egress(), 1, {})
+    egress = CappedEgress(Egress(), 1, Held())
     for one in (fetch(), fetch(port=8443), fetch("other.test")):
         await egress.open(one)
 
 
 @in_loop
 async def test_one_that_cannot_be_reached_takes_no_place() -> None:
-    egress = CappedEgress(Egress(), 1, {})
+    egress = CappedEgress(Egress(), 1, Held())
     for _ in range(2):
         with pytest.raises(ConnectionRefused):
             await egress.open(fetch("down.test"))
-    assert egress._under_way == {}
+    assert not len(egress._under_way)
 
 
 @in_loop
 async def test_a_place_is_given_back_once() -> None:
-    egress = CappedEgress(Egress(), 2, {})
+    egress = CappedEgress(Egress(), 2, Held())
     first = await egress.open(fetch())
     second = await egress.open(fetch())
     first.release()
     first.release()
-    assert egress._under_way == {"api.test:443": 1}
+    assert egress._under_way.by("api.test:443") == 1
     second.release()
-    assert egress._under_way == {}
+    assert not len(egress._under_way)
 
 
 @in_loop
 async def test_the_exchange_is_the_one_that_was_opened() -> None:
-    exchange = await CappedEgress(Egress(), 2, {}).open(fetch())
+    exchange = await CappedEgress(Egress(), 2, Held()).open(fetch())
     inner = cast("Inner", cast("Any", exchange)._exchange)
     failure = ConnectionRefused()
     await exchange.send(b"a")

@@ -25,16 +25,19 @@ HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 class Ignorant:
     """A target that takes no notice of a body's length on /ignore: it reads on right behind the
-    head (CL.0). Every reply's body is the request line that it answers, and what was authorised."""
+    head (CL.0). Every reply's body is the request line that it answers, and what was authorised;
+    a HEAD's comes late, before the next reply."""
 
     def __init__(self) -> None:
         self.connections = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        late = b""
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                writer.write(late)
                 line, _, fields = head.partition("\r\n")
                 values = [f.partition(": ")[2] for f in fields.split("\r\n")]
                 names = [f.partition(": ")[0].lower() for f in fields.split("\r\n")]
@@ -42,7 +45,9 @@ class Ignorant:
                 if "/ignore" not in line:
                     await reader.readexactly(int(seen.get("content-length", "0")))
                 body = f"{line} {seen.get('authorization', '')}".encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+                now, late = (b"", body) if line.startswith("HEAD") else (body, b"")
+                writer.write(answer + now)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -104,6 +109,18 @@ async def test_the_same_page_uses_its_connection_again_after_a_body() -> None:
             request = f"POST /{base}/ HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"
             assert (await asked(proxy, origin, request)).status == 200
         assert serving.connections == 2
+
+
+@in_loop
+async def test_a_body_in_reply_to_a_head_reaches_nobody_else() -> None:
+    async with proxied() as proxy, ignorant() as (serving, base):
+        for _ in range(3):
+            async with client(proxy) as page:
+                page.writer.write(f"HEAD /{base}/evil HTTP/1.1\r\nHost: p\r\n\r\n".encode())
+                assert (await page.reply("HEAD")).status == 200
+            seen = await asked(proxy, "https://good.test", f"GET /{base}/mine HTTP/1.1\r\n\r\n")
+            assert seen.body == b"GET /mine HTTP/1.1 "
+        assert serving.connections > 1
 
 
 @in_loop

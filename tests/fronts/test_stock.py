@@ -157,3 +157,19 @@ async def test_a_refusal_is_read_whole_over_tls(tls: Tls) -> None:
         length = int(head.lower().partition(b"content-length: ")[2].split()[0])
         assert len(await reader.readexactly(length)) == length
         writer.transport.abort()
+
+
+@on_both
+def test_a_reply_of_unknown_length_ends_with_the_connection_of_a_client_without_chunks(
+    proxy: Front, target: Site
+) -> None:
+    """Whatever it asks for: the next reply would be taken for more of this one."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n0\r\n\r\n"
+    path = f"{proxy.base}/{target.on('/a', chunked)}"
+    head = f"GET {path} HTTP/1.0\r\nHost: p\r\nConnection: keep-alive\r\n\r\n".encode()
+    with proxy.connect() as connection:
+        connection.send(head + head)
+        got = connection.file.read()
+    assert got.endswith(b"\r\n\r\nwiki")
+    assert got.count(b"wiki") == 1
+    assert b"keep-alive" not in got.lower()

@@ -434,6 +434,7 @@ def test_a_requests_fields_are_those_that_llhttp_reads(block: bytes) -> None:
     whole = whole[: whole.index(b"\r\n\r\n") + 4]
     mine = ours(lambda octets: parse_request(octets, 100), whole)
     theirs = told(HttpRequestParser, b"POST / HTTP/1.0", whole[14:])
+    theirs = theirs and [field for field in theirs if field[0].lower() != b"upgrade"]  # ignored
     assert mine is None or mine == theirs  # we refuse more: Host, lengths, codings
 
 
@@ -564,3 +565,9 @@ def test_reading_a_reply_costs_what_its_octets_cost(kind: str) -> None:
 
 def test_skipping_empty_lines_costs_what_its_octets_cost() -> None:
     assert_linear("skip_empty_lines", lambda n: b"\r\n" * (n // 2), skip_empty_lines, 65536)
+
+
+@pytest.mark.parametrize(("version", "kept"), [("1.0", False), ("1.1", True)])
+def test_an_upgrade_is_no_matter_of_http_1_0(version: str, kept: bool) -> None:
+    head = request(HOST, "Upgrade: websocket", line=f"GET / HTTP/{version}")
+    assert any(name == "Upgrade" for name, _ in head.fields) is kept

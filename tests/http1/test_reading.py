@@ -28,6 +28,11 @@ KEPT = [
     ("GET", b"HTTP/1.1 408 T\r\nContent-Length: 0\r\n\r\n", False),
     ("GET", OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", True),
     ("GET", OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 2", False),
+    (
+        "GET",
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        False,
+    ),
     ("GET", b"HTTP/1.1 100 C\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n", True),
 ]
 
@@ -42,6 +47,26 @@ def test_another_reply_may_follow_only_where_this_one_surely_ended(
         reading.feed(piece)
     assert reading.complete
     assert reading.keep_alive is kept
+
+
+@pytest.mark.parametrize(
+    ("method", "field", "announced"),
+    [
+        ("HEAD", b"Content-Length: 3", True),
+        ("HEAD", b"Transfer-Encoding: chunked", True),
+        ("HEAD", b"Content-Length: 0", False),
+        ("GET", b"Content-Length: 3", False),
+    ],
+)
+def test_a_body_that_a_head_must_not_have_is_known_for_good(
+    method: str, field: bytes, announced: bool
+) -> None:
+    reading = reader(method)
+    reading.feed(OK + field + b"\r\n\r\nabc"[: 4 if method == "HEAD" else None])
+    assert reading.announced is announced
+    reading.begin("GET", upgrade=False)
+    reading.feed(OK + b"Content-Length: 0\r\n\r\n")
+    assert reading.announced is announced
 
 
 def test_content_is_handed_over_once() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from cors_anywhere.messages import RequestHead
+from cors_anywhere.observe.json_lines import JsonLines
 from cors_anywhere.observe.text import TextLines
-from cors_anywhere.outcome import End
+from cors_anywhere.outcome import MOST_OF_A_METHOD, End, Record
 from tests.support.outcomes import HOPS, outcome
 
 
@@ -94,3 +96,12 @@ def test_the_time_has_its_zone() -> None:
         "1970-01-01T05:30:01+05:30 INFO said",
         "1970-01-01T05:30:01+05:30 INFO said",
     ]
+
+
+def test_a_method_is_told_by_its_beginning() -> None:
+    """A token may be as long as a head, and a line is to stay within what a pipe takes at once."""
+    head = RequestHead("X" * 5000, "/", (), 0, "192.0.2.7", "http", 80)
+    outcome = Record(head, 0.0).outcome("1", None, 1.0)
+    for line in (TextLines().of_outcome(outcome), JsonLines().of_outcome(outcome)):
+        assert "X" * MOST_OF_A_METHOD in line
+        assert len(line) < 400

@@ -73,3 +73,13 @@ def test_a_redirect_to_nowhere_is_content(proxy: Front, target: Site) -> None:
 
 def test_a_reply_without_content_needs_no_type(proxy: Front, target: Site) -> None:
     assert proxy.page(target.on("/", reply(status="204 No Content"))).status == 204
+
+
+def test_a_redirect_that_is_not_followed_is_no_way_around_the_list(
+    proxy: Front, target: Site
+) -> None:
+    """Browsers show its body to no page, but JSON would hold it."""
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Type: text/html\r\n"
+    target.on("/", moved + b"Content-Length: 8\r\n\r\n<secret>")
+    seen = proxy.page(f"get?url={target.url}/")
+    assert (seen.status, seen.error) == (403, "http_request_denied")

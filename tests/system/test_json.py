@@ -158,3 +158,11 @@ def test_raw_is_another_form_of_the_url(proxy: Front, target: Site) -> None:
     seen = proxy.page(f"raw?url={url}", method="POST", body=b"body")
     assert (seen.status, seen.body, seen.get("x-request-url")) == (404, b"\x1f\x8bcoded", url)
     assert (target.last.method, target.last.body) == ("POST", b"body")
+
+
+def test_caches_are_told_what_the_target_said(proxy: Front, target: Site) -> None:
+    fields = ("Cache-Control: private, no-store", "Vary: Accept-Language", "Expires: 0")
+    seen = get(proxy, target.on("/x", reply(b"text", *fields)))
+    assert seen.get("cache-control") == "private, no-store"
+    assert "Accept-Language" in (seen.get("vary") or "")
+    assert seen.get("expires") == "0"

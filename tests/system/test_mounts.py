@@ -120,6 +120,20 @@ def test_a_preflight_is_answered_and_any_other_options_of_a_page_is_the_targets(
     assert (seen.get("dav"), target.last.method) == ("1", "OPTIONS")
 
 
+@pytest.mark.parametrize("form", ["{url}", "get?url={url}", "doctor?url={url}"])
+def test_a_mounts_right_to_reach_its_target_is_nobody_elses(
+    kind: str, target: Site, form: str
+) -> None:
+    """Its connection waits in the pool: only the mount may use it."""
+    mounts = {"/api": target.url}
+    with front(kind, mounts=mounts, open_proxy=True, require_headers=()) as proxy:
+        assert proxy.page("api/x").status == 200
+        target.clear()
+        seen = proxy.page(form.format(url=f"{target.url}/x"))
+        assert (target.requests, "loopback" in seen.text) == ([], True)
+        assert proxy.page("api/x").status == 200
+
+
 def test_a_websocket_passes(proxy: Front, target: Site) -> None:
     def talk(wire: Wire) -> None:
         wire.send(

@@ -136,6 +136,12 @@ def test_octets_of_both_ways_are_limited_and_a_reply_under_way_is_not_cut(
     assert over.get("retry-after") is not None
 
 
+def test_what_a_head_is_not_sent_is_not_counted(metered: Front, target: Site) -> None:
+    for _ in range(3):
+        assert metered.page("http://10.0.0.1/", method="HEAD").status == 403
+    assert metered.page(target.url).status == 200
+
+
 # --- one target -----------------------------------------------------------------------------------
 
 
