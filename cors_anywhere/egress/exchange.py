@@ -39,11 +39,8 @@ class PooledExchange:
         self._plan = plan
         self._proxy = proxy
         self._absolute = proxy is not None and not tunnels(plan)
-        # The last two are by what right it was made: a mount may reach where others may not.
-        self._key = (
-            *(target.scheme, target.host, target.port, proxy, self._absolute),
-            *(plan.private, plan.exception_only),
-        )
+        right = plan.private, plan.exception_only  # a mount may reach where others may not
+        self._key = (target.scheme, target.host, target.port, proxy, self._absolute, right)
         self._released = False
         self.look_up = 0.0
         self.connect = 0.0

@@ -156,14 +156,17 @@ class Sink:
                 lines = [self._lines.popleft() for _ in range(min(waiting, _AT_ONCE))]
             else:
                 lines = self._next(select.PIPE_BUF)
-            if failure := self._failure_of(lines):
-                self._leave_out(len(lines), failure)
+            lost, why = self._put(lines)
+            if lost:
+                self._leave_out(lost, why)
                 return
         if self._left_out:
             with self._lock:
                 count, self._left_out = self._left_out, 0
-            text = f"{count} lines of the log were left out: {self._why}"
-            if self._failure_of([self._told(text)]):
+            those = "1 line of the log was" if count == 1 else f"{count} lines of the log were"
+            text = f"{those} left out: {self._why}"
+            lost, _ = self._put([self._told(text)])
+            if lost:
                 self._leave_out(count, self._why)
 
     def _next(self, most: int) -> list[str]:
@@ -176,8 +179,8 @@ class Sink:
             size += len(lines[-1]) + 1
         return lines
 
-    def _failure_of(self, lines: list[str]) -> str:
-        """Why these could not be written; empty if they were."""
+    def _put(self, lines: list[str]) -> tuple[int, str]:
+        """How many of these could not be written whole, and why."""
         text = "\n".join(lines) + "\n"
         if self._torn:
             text = "\n" + text
@@ -188,14 +191,17 @@ class Sink:
                 data = data[os.write(self._descriptor, data) :]
             except BlockingIOError:
                 if self._reopening:
-                    self._torn = self._torn or len(data) < whole
-                    return "nobody read the file that the log went to"
+                    return self._lost(data, whole), "nobody read the file that the log went to"
                 _wait_for(self._descriptor)
             except OSError as error:
-                self._torn = self._torn or len(data) < whole
-                return error.strerror or "no reason was given"
+                return self._lost(data, whole), error.strerror or "no reason was given"
         self._torn = False
-        return ""
+        return 0, ""
+
+    def _lost(self, left: memoryview, whole: int) -> int:
+        """How many lines have not come to their ends, where so many octets were to be written."""
+        self._torn = self._torn or len(left) < whole
+        return bytes(left).count(b"\n")
 
     def _reopen(self) -> None:
         if self._path is None:
@@ -204,7 +210,7 @@ class Sink:
             opened = open_log(self._path)
         except OSError as error:
             text = f"{self._path} cannot be reopened, the old file is kept: {error.strerror}"
-            self._failure_of([self._told(text)])
+            self._put([self._told(text)])
             return
         self._descriptor, old = opened, self._descriptor
         self._torn = False

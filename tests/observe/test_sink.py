@@ -257,4 +257,4 @@ def test_after_a_line_that_was_written_in_part_the_next_begins_its_own(path: Pat
     subprocess.run([sys.executable, "-c", FULL, path], check=True, timeout=60)
     lines = written(path)
     assert lines[:3] == ["aaaaaaaaa", "bbbbbbbbb", "ccccc"]
-    assert lines[3:] == ["d", "3 lines of the log were left out: File too large"]
+    assert lines[3:] == ["d", "1 line of the log was left out: File too large"]
