@@ -14,6 +14,7 @@ from cors_anywhere.http1.head import ClientHead
 from cors_anywhere.http1.life import ClientLimits
 from cors_anywhere.http1.states import HEAD
 from tests.support import PATIENCE
+from tests.support.clock import LeapingLoop
 from tests.support.loopback import connected, in_loop, refused, serving
 from tests.support.receivers import GET, HOST, Asking, Held, Message, Root, Silent, reply
 
@@ -353,8 +354,9 @@ async def test_a_client_that_stops_reading_is_reset_and_its_receiver_told() -> N
 
 @in_loop
 async def test_a_client_that_reads_slowly_is_not_reset() -> None:
-    root = Root(Silent)
-    limits = ClientLimits(stall_timeout=8 * SHORT)
+    root, stall, loop = Root(Silent), 10.0, asyncio.get_running_loop()
+    assert isinstance(loop, LeapingLoop)
+    limits = ClientLimits(stall_timeout=stall)
     async with serving(root, limits) as server, connected(server.port, limit=65536) as peer:
         peer.writer.write(GET % b"x")
         message = await root.arrived.get()
@@ -362,12 +364,13 @@ async def test_a_client_that_reads_slowly_is_not_reset() -> None:
         message.connection.write(b"x" * 20_000_000)
         message.connection.finish()
         await peer.until(b"\r\n\r\n")
-        got = 0
-        loop = asyncio.get_running_loop()
-        end = loop.time() + 3 * 8 * SHORT
-        while loop.time() < end:  # three stall times of slow reading
-            got += len(await peer.reader.read(100_000))
-            await asyncio.wait((loop.create_future(),), timeout=SHORT / 5)
+        got, output = 0, message.connection.output
+        for _ in range(6):  # more than three stall times, and in each the client reads a little
+            before = output.unacknowledged()
+            while output.unacknowledged() >= before:
+                got += len(await peer.reader.read(100_000))
+            loop.leap(0.6 * stall)
+            await asyncio.sleep(0)
         while got < 20_000_000:
             piece = await peer.reader.read(2**20)
             assert piece
