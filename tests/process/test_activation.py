@@ -192,6 +192,19 @@ def test_addresses_that_were_given_beside_it_are_not_listened_on(
     assert "--port: is not listened on: LISTEN_FDS" in capfd.readouterr().err
 
 
+def test_dev_refuses_what_other_machines_could_reach() -> None:
+    with socket.socket() as sock:
+        sock.bind(("0.0.0.0", 0))  # nobody listens on it
+        words = (sys.executable, "-c", HANDING, str(sock.fileno()), sys.executable)
+        ended = subprocess.run(
+            [*words, "-m", "cors_anywhere", "--dev"], check=False, capture_output=True,
+            env={"PATH": os.environ["PATH"], "LISTEN_FDS": "1"}, pass_fds=(sock.fileno(),),
+            text=True, timeout=60,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    assert "--dev: listens on loopback addresses only" in ended.stderr
+
+
 def test_what_was_handed_over_stays_with_its_owner(parent: Parent) -> None:
     process = parent.start()
     process.terminate()

@@ -80,6 +80,13 @@ def test_every_request_is_an_object_a_line_refusals_and_failures_included(
     assert not re.search("secret|c2VjcmV0|uthorization", path.read_text())
 
 
+def test_warnings_at_the_start_are_objects_too(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with logging_to(path, "--access-log", "json", "--insecure-targets"):
+        pass
+    assert any("--insecure-targets" in entry["msg"] for entry in entries(path))
+
+
 def test_every_request_is_a_line_of_text_with_the_zone_and_without_colours(
     target: Site, tmp_path: Path
 ) -> None:

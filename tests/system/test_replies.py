@@ -284,3 +284,11 @@ def test_a_reply_of_the_proxys_own_keeps_the_connection(proxy: Front, target: Si
 def _status(connection: Connection, path: str, method: str) -> int:
     connection.ask(path, "Origin: https://page.test", method=method)
     return connection.reply(method).status
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_reply_that_has_no_content_has_no_length(proxy: Front, target: Site, method: str) -> None:
+    """Whatever the target says (RFC 9110 section 8.6)."""
+    target.on("/x", b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n")
+    seen = proxy.page(f"{target.url}/x", method=method)
+    assert (seen.status, seen.get("content-length")) == (204, None)
