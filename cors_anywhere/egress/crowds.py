@@ -32,21 +32,17 @@ class CappedEgress:
         try:
             exchange = await self._egress.open(fetch)
         except BaseException:
-            self.leave(name)
+            self._under_way.change(name, -1)
             raise
-        return CountedExchange(exchange, self, name)
-
-    def leave(self, name: str) -> None:
-        """One request less."""
-        self._under_way.change(name, -1)
+        return CountedExchange(exchange, self._under_way, name)
 
 
 class CountedExchange:
     """An exchange that has a place among those of its target, until it is released."""
 
-    def __init__(self, exchange: Exchange, places: CappedEgress, name: str) -> None:
+    def __init__(self, exchange: Exchange, under_way: Held, name: str) -> None:
         self._exchange = exchange
-        self._places = places
+        self._under_way = under_way
         self._name = name
         self._holds = True
         self.look_up = exchange.look_up
@@ -77,7 +73,7 @@ class CountedExchange:
         """See Exchange."""
         if self._holds:
             self._holds = False
-            self._places.leave(self._name)
+            self._under_way.change(self._name, -1)
         self._exchange.release()
 
 

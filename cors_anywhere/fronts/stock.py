@@ -34,8 +34,8 @@ class StockClient(FrontClient):
         self._connection = connection
         self._tunnel: DetachedConnection | None = None
         self._version = ""
-        self._ends_connection = False  # the reply's end is that of its connection
-        self._written: Awaitable[None] | None = None
+        self._closing: Awaitable[None] | None = None
+        """The head's way out, where the reply's end is that of its connection."""
         self._learn_address()
         # Otherwise Tornado resets what is larger than 100 MiB, whatever the settings allow.
         if connection.params.max_body_size is None:
@@ -49,9 +49,8 @@ class StockClient(FrontClient):
     def _learn_address(self) -> None:
         """The proxy must not connect to itself, and only here it learns where it listens."""
         stream = self._connection.stream
-        here = "" if stream.closed() else stream.socket.getsockname()
-        if isinstance(here, tuple):
-            self._proxy.own.add(here[0], here[1])
+        if not stream.closed():
+            self._proxy.own.add_sockets([stream.socket])
 
     def data_received(self, data: bytes) -> Awaitable[None] | None:
         room = super().data_received(data)
@@ -98,13 +97,11 @@ class StockClient(FrontClient):
         fields = deliver.fields
         status = deliver.status
         bodiless = self.head.method == "HEAD" or status == 101 or status in NO_CONTENT
-        if bodiless:
-            pass
-        elif length is not CHUNKED:
+        if length is not CHUNKED and not bodiless:
             fields = [*fields, ("content-length", str(length))]
-        else:
-            self._ends_connection = self._version == "HTTP/1.0"  # it knows no chunks
-        self._written = self._write_head(deliver.status, deliver.reason, fields, None)
+        written = self._write_head(deliver.status, deliver.reason, fields, None)
+        if length is CHUNKED and not bodiless and self._version == "HTTP/1.0":  # without chunks
+            self._closing = written
         if deliver.status == 101:
             self._body_ended = False  # what the client sends goes on, in another protocol
             stream = self._connection.detach()
@@ -133,8 +130,8 @@ class StockClient(FrontClient):
         self._make_room()
         if self._tunnel is not None:
             self._tunnel.finish()
-        elif self._ends_connection and self._written is not None:
-            linger(self._connection.detach(), self._written)
+        elif self._closing is not None:
+            linger(self._connection.detach(), self._closing)
         else:
             self._connection.finish()
 

@@ -28,10 +28,8 @@ def test_it_ends_with_status_0_when_nothing_is_under_way() -> None:
 
 
 @asynccontextmanager
-async def working(
-    log: Path, again: Callable[..., Settings]
-) -> AsyncIterator[tuple[Orders, int, asyncio.Future[int]]]:
-    """Who serves in this loop: its orders, its port and its end."""
+async def working(log: Path, again: Callable[..., Settings]) -> AsyncIterator[tuple[Orders, int]]:
+    """Who serves in this loop: its orders and its port."""
     settings, sink, orders, listening = Settings(port=0), Sink(str(log)), Orders(), asyncio.Event()
     sockets = bind(settings)
     port = sockets[0].getsockname()[1]
@@ -39,7 +37,7 @@ async def working(
     serving = asyncio.ensure_future(work(duty, orders, listening.set))
     try:
         await listening.wait()
-        yield orders, port, serving
+        yield orders, port
         orders.give(Order.STOP)
         assert await serving == 0
     finally:
@@ -56,7 +54,7 @@ async def test_requests_are_served_while_new_settings_are_read(tmp_path: Path) -
         assert served.wait(PATIENCE)
         return Settings(port=0)
 
-    async with working(tmp_path / "log", again) as (orders, port, _):
+    async with working(tmp_path / "log", again) as (orders, port):
         orders.give(Order.RELOAD)
         assert await asyncio.to_thread(reading.wait, PATIENCE)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -84,7 +82,7 @@ async def test_a_reload_leaves_nothing_of_the_settings_before(tmp_path: Path) ->
     before = policies()
     gc.disable()
     try:
-        async with working(tmp_path / "log", again) as (orders, _, _):
+        async with working(tmp_path / "log", again) as (orders, _):
             for _ in range(4):
                 orders.give(Order.RELOAD)
                 assert await asyncio.to_thread(read.acquire, timeout=PATIENCE)
